@@ -1,0 +1,1 @@
+"""What normal means: teaching on good parts, judging the others."""

@@ -1,0 +1,235 @@
+"""The binary student: the network of ``kernels.network``, in PyTorch, trainable.
+
+Every operation here has an integer twin in ``kernels.reference``; :meth:`Student.export` folds the
+trained floats into those integers. What makes the folding nearly lossless is that the forward pass
+already lives with the same limits: int8 stem weights, 8-bit stem activations, one bit per
+activation and weight in the body, a residual stream in fixed point.
+
+Training a sign: the forward pass takes the sign, the backward pass pretends it was a piecewise
+parabola (Liu et al., Bi-Real Net, 2018, eq. 5). Per-channel thresholds before the sign and a
+parametric leak after the convolution follow ReActNet (Liu et al., 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kernels import network as nw
+from kernels.bits import pack
+
+_STEM_ACTIVATION_STEPS = 64  # per unit, in the 8-bit activations inside the stem: range 0 .. 4
+_STEM_WEIGHT_STEPS = 128  # per unit, in the int8 stem weights: range -1 .. 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What distinguishes one student of the family from another.
+
+    Attributes:
+        stem_channels: channels inside the stem, at half resolution.
+        depths: binary 3x3 blocks at strides 4, 8 and 16 (the block that enters a stride included).
+        channels: channels at strides 4, 8 and 16, each a multiple of 64, never shrinking.
+    """
+
+    stem_channels: int = 16
+    depths: tuple[int, int, int] = (2, 4, 4)
+    channels: tuple[int, int, int] = (64, 128, 256)
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class _Sign(torch.autograd.Function):
+    """+1 where x > 0, else -1; the gradient is that of the piecewise parabola 2 - 2|x| on |x| < 1."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x > 0, 1.0, -1.0)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradient * (2 - 2 * x.abs()).clamp_(min=0)
+
+
+def _straight_through(exact: Tensor, differentiable: Tensor) -> Tensor:
+    """The value of ``exact`` with the gradient of ``differentiable``."""
+    return differentiable + (exact - differentiable).detach()
+
+
+def _quantised_weight(weight: Tensor) -> Tensor:
+    steps = (weight * _STEM_WEIGHT_STEPS).round().clamp(-127, 127) / _STEM_WEIGHT_STEPS
+    return _straight_through(steps, weight.clamp(-1, 1))
+
+
+def _replicate_border(x: Tensor) -> Tensor:
+    # As F.pad(mode="replicate") would, whose backward pass torch.compile cannot lay out.
+    x = torch.cat((x[:, :, :1], x, x[:, :, -1:]), dim=2)
+    return torch.cat((x[..., :1], x, x[..., -1:]), dim=3)
+
+
+class Stem(nn.Module):
+    """uint8 picture to the residual stream at stride 4: 3x3/2 with an 8-bit ReLU, then 2x2/2."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(3, inner, 3, stride=2)
+        self.coarse = nn.Conv2d(inner, outer, 2, stride=2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image: (n, 3, h, w), 0 .. 255 as floats -> (n, outer, h/4, w/4)."""
+        x = F.pad((image - 128) / 128, (1, 0, 1, 0), mode="replicate")
+        x = F.conv2d(x, _quantised_weight(self.fine.weight), self.fine.bias, stride=2)
+        top = 255 / _STEM_ACTIVATION_STEPS
+        stepped = (x * _STEM_ACTIVATION_STEPS).round().clamp(0, 255) / _STEM_ACTIVATION_STEPS
+        x = _straight_through(stepped, x.clamp(0, top))
+        return F.conv2d(x, _quantised_weight(self.coarse.weight), self.coarse.bias, stride=2)
+
+    @torch.no_grad()
+    def standardise(self, image: Tensor) -> None:
+        """Scale both convolutions on one batch so that their outputs start at unit deviation."""
+        x = F.pad((image - 128) / 128, (1, 0, 1, 0), mode="replicate")
+        x = self.fine(x)
+        scale = 0.7 / x.std(dim=(0, 2, 3))
+        self.fine.weight.mul_(scale[:, None, None, None]).clamp_(-1, 1)
+        self.fine.bias.zero_()
+        r = self.forward(image)
+        scale = 1.0 / r.std(dim=(0, 2, 3))
+        self.coarse.weight.mul_(scale[:, None, None, None]).clamp_(-1, 1)
+        self.coarse.bias.zero_()
+        self.coarse.bias.copy_(-self.forward(image).mean(dim=(0, 2, 3)))
+
+    def export(self) -> nw.Stem:
+        fine = (self.fine.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
+        coarse = (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
+        # One unit of the fine sum is 1/128 (weight) * 1/128 (pixel); of the activation, 1/64.
+        fine_shift = 8
+        fine_bias = self.fine.bias.detach().double() * 128 * 128 - 128 * fine.sum(dim=(1, 2, 3))
+        coarse_units = _STEM_WEIGHT_STEPS * _STEM_ACTIVATION_STEPS
+        coarse_shift = int(np.log2(coarse_units // nw.STREAM_STEPS))
+        coarse_bias = self.coarse.bias.detach().double() * coarse_units
+        as_int = lambda t, dtype: np.ascontiguousarray(t.round().numpy().astype(dtype))
+        return nw.Stem(
+            fine_weights=as_int(fine.permute(0, 2, 3, 1), np.int8),
+            fine_bias=as_int(fine_bias + (1 << fine_shift >> 1), np.int32),
+            fine_shift=fine_shift,
+            coarse_weights=as_int(coarse.permute(0, 2, 3, 1), np.int8),
+            coarse_bias=as_int(coarse_bias + (1 << coarse_shift >> 1), np.int32),
+            coarse_shift=coarse_shift,
+        )
+
+
+class BinaryBlock(nn.Module):
+    """stream + leaky(norm(binary_conv(sign(stream - threshold)))), the shortcut pooled at stride 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride, self.repeat = stride, outputs // inputs
+        self.threshold = nn.Parameter(torch.zeros(inputs))
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * 0.05)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.leak = nn.Parameter(torch.full((outputs,), 0.25))
+
+    def forward(self, stream: Tensor) -> Tensor:
+        bits = _Sign.apply(stream - self.threshold[:, None, None])
+        weight = _straight_through(torch.where(self.weight > 0, 1.0, -1.0), self.weight.clamp(-1, 1))
+        # Outside the picture every bit is -1: kernels then need no case for the border.
+        bits = F.pad(bits, (1, 1, 1, 1), value=-1.0)
+        y = self.norm(F.conv2d(bits, weight, stride=self.stride))
+        y = torch.maximum(y, y * self.leak.clamp(0, 1)[:, None, None])
+        if self.stride == 2:
+            stream = F.avg_pool2d(stream, 2)
+        if self.repeat > 1:
+            stream = stream.repeat(1, self.repeat, 1, 1)
+        return stream + y
+
+    def export(self) -> nw.BinaryBlock:
+        outputs, inputs = self.weight.shape[:2]
+        count = 9 * inputs
+        scale = (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach().double()
+        bias = self.norm.bias.detach().double() - self.norm.running_mean.double() * scale
+        # sum of products = count - 2 * mismatches
+        shift = nw.slope_shift(count)
+        slope = -2 * scale * nw.STREAM_STEPS * (1 << shift)
+        limit = nw.slope_limit(count)
+        offset = (bias + count * scale) * nw.STREAM_STEPS
+        weight = (self.weight.detach() > 0).permute(0, 2, 3, 1).contiguous().numpy()
+        as_int = lambda t, dtype: np.ascontiguousarray(t.round().numpy().astype(dtype))
+        return nw.BinaryBlock(
+            stride=self.stride,
+            # stream > threshold, in integers: strictly above the floor of the scaled threshold
+            threshold=as_int(
+                torch.floor(self.threshold.detach().double() * nw.STREAM_STEPS), np.int16
+            ),
+            weights=pack(weight),
+            slope=as_int(slope.clamp(-limit, limit), np.int16),
+            offset=as_int(offset.clamp(-32768, 32767), np.int16),
+            leak=as_int(self.leak.detach().double().clamp(0, 1) * 256, np.int16),
+        )
+
+
+class Embedding(nn.Module):
+    """Bits of a patch: the sign of the stream averaged over 3x3 positions, around a learnt level."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.level = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, stream: Tensor) -> Tensor:
+        mean = F.avg_pool2d(_replicate_border(stream), 3, stride=1)
+        return _Sign.apply(self.norm(mean) - self.level[:, None, None])
+
+    def export(self, stride: int) -> nw.Embedding:
+        deviation = torch.sqrt(self.norm.running_var + self.norm.eps).double()
+        level = self.norm.running_mean.double() + self.level.detach().double() * deviation
+        threshold = torch.floor(level * nw.STREAM_STEPS * 9)
+        return nw.Embedding(stride=stride, threshold=threshold.numpy().astype(np.int32))
+
+
+class Student(nn.Module):
+    """Stem, three stages of binary blocks, one embedding per stage."""
+
+    STRIDES = (4, 8, 16)
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.stem = Stem(shape.stem_channels, shape.channels[0])
+        self.stages = nn.ModuleList()
+        inputs = shape.channels[0]
+        for index, (depth, outputs) in enumerate(zip(shape.depths, shape.channels, strict=True)):
+            blocks = []
+            for position in range(depth):
+                entering = index > 0 and position == 0
+                blocks.append(BinaryBlock(inputs, outputs, stride=2 if entering else 1))
+                inputs = outputs
+            self.stages.append(nn.Sequential(*blocks))
+        self.embeddings = nn.ModuleList(Embedding(c) for c in shape.channels)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """image: (n, 3, h, w) floats 0 .. 255, h and w multiples of 16.
+
+        Returns:
+            For strides 4, 8, 16: bits as -1/+1 floats, (n, channels, h/stride, w/stride).
+        """
+        stream = self.stem(image)
+        codes = []
+        for stage, embedding in zip(self.stages, self.embeddings, strict=True):
+            stream = stage(stream)
+            codes.append(embedding(stream))
+        return codes
+
+    def export(self, name: str) -> nw.Network:
+        """Fold into integers."""
+        layers: list[nw.Layer] = [self.stem.export()]
+        for stage, embedding, stride in zip(self.stages, self.embeddings, self.STRIDES, strict=True):
+            layers += [block.export() for block in stage]
+            layers.append(embedding.export(stride))
+        return nw.Network(name=name, layers=tuple(layers))

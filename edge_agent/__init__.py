@@ -1,0 +1,1 @@
+"""The roof: the daemon and its command line."""

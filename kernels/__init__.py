@@ -1,0 +1,1 @@
+"""Bits: packing, XNOR-popcount convolution, Hamming search, and the backends that run them."""
