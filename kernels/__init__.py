@@ -1,1 +1,6 @@
-"""Bits: packing, XNOR-popcount convolution, Hamming search, and the backends that run them."""
+"""Bits: packing, XNOR-popcount convolution, Hamming search, and the backends that run them.
+
+The ground floor: nothing else of ours is imported here. Start with ``kernels.network`` (what a
+backbone is), ``kernels.reference`` (what each operation means) and ``kernels.backends`` (who runs
+it).
+"""

@@ -1,0 +1,96 @@
+"""The ``.model`` file: everything that one kind of part needs, in one verified file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.patches import PatchLayout
+from calibration.preparation import Preparation, Roi
+from calibration.threshold import Threshold
+from kernels import container, network_file
+from kernels.errors import DamagedFile, KernelError
+from kernels.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A calibrated model.
+
+    Attributes:
+        network: the backbone.
+        preparation: how images are cropped and resized.
+        layout: what a patch consists of.
+        bank: uint64 (m, words), patches of good parts.
+        smoothing: sigma of the Gaussian over the anomaly map, in patches.
+        threshold: verdicts.
+        good_scores: float64 (n,), scores of the held-out good parts.
+        origin: what it was made from and with, for people: JSON-able.
+        sha256: of the file it was read from; empty before it is written.
+    """
+
+    network: Network
+    preparation: Preparation
+    layout: PatchLayout
+    bank: np.ndarray
+    smoothing: float
+    threshold: Threshold
+    good_scores: np.ndarray
+    origin: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def bits(self) -> int:
+        """Bits of a patch."""
+        return int(self.bank.shape[1]) * 64
+
+
+def save(path: Path, model: Model) -> str:
+    """Write a model file; returns its sha256."""
+    description, arrays = network_file.describe(model.network)
+    manifest = {
+        "network": description,
+        "preparation": asdict(model.preparation),
+        "layout": asdict(model.layout),
+        "smoothing": model.smoothing,
+        "threshold": asdict(model.threshold),
+        "origin": model.origin,
+    }
+    members = {f"network/{name}": array for name, array in arrays.items()}
+    members |= {"bank": model.bank, "good_scores": model.good_scores}
+    return container.write(path, container.MODEL, manifest, members)
+
+
+def load(path: Path) -> Model:
+    """Read and verify a model file.
+
+    Raises:
+        OSError: it cannot be read.
+        ContainerError: it is damaged, newer, or something else; the message says which.
+    """
+    contents = container.read(path, container.MODEL)
+    manifest, arrays = contents.manifest, contents.arrays
+    try:
+        prefix = "network/"
+        own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        preparation = dict(manifest["preparation"])
+        preparation["roi"] = Roi(**preparation["roi"])
+        return Model(
+            network=network_file.assemble(manifest["network"], own),
+            preparation=Preparation(**preparation),
+            layout=PatchLayout(tuple(manifest["layout"]["strides"])),
+            bank=arrays["bank"],
+            smoothing=manifest["smoothing"],
+            threshold=Threshold(**manifest["threshold"]),
+            good_scores=arrays["good_scores"],
+            origin=manifest["origin"],
+            sha256=contents.sha256,
+        )
+    except (KeyError, TypeError, KernelError) as error:
+        raise DamagedFile(
+            f"{path} is intact, but its contents do not fit together ({error}): it was not"
+            " written by edge-agent calibrate"
+        ) from error

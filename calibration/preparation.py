@@ -1,0 +1,131 @@
+"""From a camera image to what the network reads: crop, resize, red first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from calibration.errors import DatasetError, ImageMismatch
+from calibration.images import same_size
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A region of interest in pixels of the camera image."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Roi:
+        """Read "X,Y,W,H". Raises ValueError with a sentence if it is something else."""
+        try:
+            x, y, width, height = (int(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(f"a region is four whole numbers X,Y,W,H, not {text!r}") from None
+        if x < 0 or y < 0 or width < 1 or height < 1:
+            raise ValueError(f"region {text}: X and Y start at 0, W and H at 1")
+        return cls(x, y, width, height)
+
+    def check_inside(self, image_height: int, image_width: int) -> None:
+        """Raises DatasetError if the region reaches beyond the image."""
+        if self.x + self.width > image_width or self.y + self.height > image_height:
+            raise DatasetError(
+                f"the region {self.x},{self.y},{self.width},{self.height} reaches to"
+                f" {self.x + self.width} x {self.y + self.height}, outside the images of"
+                f" {image_width} x {image_height}"
+            )
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a model wants its images.
+
+    Attributes:
+        image_height: of the camera images it was taught on, in pixels.
+        image_width: likewise.
+        roi: part of the image that is inspected; everything, if the region is the whole image.
+        input_height: of the network's input, in pixels.
+        input_width: likewise.
+    """
+
+    image_height: int
+    image_width: int
+    roi: Roi
+    input_height: int
+    input_width: int
+
+    @classmethod
+    def fit(
+        cls, image_size: tuple[int, int], roi: Roi | None, input_pixels: int, multiple: int
+    ) -> Preparation:
+        """Keep the aspect ratio of what is inspected, at about ``input_pixels`` in all.
+
+        Args:
+            image_size: (height, width) of the images.
+            roi: what to inspect; None for everything.
+            input_pixels: height times width of the network's input, roughly.
+            multiple: the network's sides are multiples of this.
+
+        Raises:
+            DatasetError: if the region is outside the images or too small.
+        """
+        height, width = image_size
+        roi = roi or Roi(0, 0, width, height)
+        roi.check_inside(height, width)
+        if min(roi.width, roi.height) < multiple:
+            raise DatasetError(
+                f"a region of {roi.width} x {roi.height} is too small: {multiple} pixels at least"
+            )
+        scale = (input_pixels / (roi.width * roi.height)) ** 0.5
+        sides = (max(2, round(side * scale / multiple)) for side in (roi.height, roi.width))
+        input_height, input_width = (int(side) * multiple for side in sides)
+        return cls(height, width, roi, input_height, input_width)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Crop and resize.
+
+        Args:
+            image: uint8 (h, w, 3) blue first, or (h, w) grey.
+
+        Returns:
+            uint8 (input_height, input_width, 3), red first.
+
+        Raises:
+            ImageMismatch: if the image is not of the size that the model was taught on.
+        """
+        image = self.crop(image)
+        shrinks = image.shape[0] > self.input_height or image.shape[1] > self.input_width
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        size = (self.input_width, self.input_height)
+        if image.shape[:2] != size[::-1]:
+            image = cv2.resize(image, size, interpolation=how)
+        code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+        return cv2.cvtColor(image, code)
+
+    def crop(self, image: np.ndarray) -> np.ndarray:
+        """The inspected part of an image, scaled to the image's own pixels; a view."""
+        if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+            raise ImageMismatch(
+                f"expected a uint8 image, grey or with 3 channels, got {image.dtype} {image.shape}"
+            )
+        height, width = image.shape[:2]
+        if not same_size((height, width), (self.image_height, self.image_width)):
+            raise ImageMismatch(
+                f"the model was taught on images of {self.image_width} x {self.image_height},"
+                f" and this one is {width} x {height}"
+            )
+        x, y, w, h = self.region_in(height, width)
+        return image[y : y + h, x : x + w]
+
+    def region_in(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """The region (x, y, width, height) in an image of nearly the taught size."""
+        down, across = height / self.image_height, width / self.image_width
+        left, top = round(self.roi.x * across), round(self.roi.y * down)
+        right = round((self.roi.x + self.roi.width) * across)
+        bottom = round((self.roi.y + self.roi.height) * down)
+        return left, top, right - left, bottom - top

@@ -1,0 +1,128 @@
+"""The interface of a backend."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from kernels.errors import ShapeError
+from kernels.network import Network
+
+
+class Executor(ABC):
+    """A network made ready for pictures of one size; owns its buffers.
+
+    One thread at a time may use an executor; give each thread its own.
+    """
+
+    def __init__(self, network: Network, height: int, width: int) -> None:
+        network.check_image_size(height, width)
+        self.network, self.height, self.width = network, height, width
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        """Bits of each patch.
+
+        Args:
+            image: uint8 (height, width, 3), red first.
+
+        Returns:
+            Per embedding of the network, uint64 (height / stride, width / stride, channels / 64).
+            The arrays may be overwritten by the next call.
+
+        Raises:
+            ShapeError: if the image is not what the executor was made for.
+        """
+        if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
+            raise ShapeError(
+                f"expected a uint8 picture of shape {(self.height, self.width, 3)},"
+                f" got {image.dtype} {image.shape}"
+            )
+        return self._run(np.ascontiguousarray(image))
+
+    @abstractmethod
+    def _run(self, image: np.ndarray) -> list[np.ndarray]:
+        """Run on a contiguous image of the right shape."""
+
+
+class Backend(ABC):
+    """Makes executors, and compares patches with a memory bank."""
+
+    name: str
+
+    @abstractmethod
+    def executor(self, network: Network, height: int, width: int) -> Executor:
+        """Prepare a network for pictures of one size; may take seconds.
+
+        Raises:
+            ShapeError: if the network does not take pictures of this size.
+        """
+
+    def index(self, bank: np.ndarray) -> Index:
+        """Prepare a memory bank for searching.
+
+        Args:
+            bank: uint64 (m, words), m at least 1.
+
+        Raises:
+            ShapeError: if the bank is empty or not packed bits.
+        """
+        return NumpyIndex(bank)
+
+
+class Index(ABC):
+    """A memory bank made ready for nearest-neighbour search by Hamming distance.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, bank: np.ndarray) -> None:
+        if bank.ndim != 2 or bank.dtype != np.uint64:
+            raise ShapeError(f"a bank is uint64 (entries, words), not {bank.dtype} {bank.shape}")
+        if not len(bank):
+            raise ShapeError("the memory bank is empty: there is nothing to compare with")
+        self.entries, self.words = bank.shape
+
+    def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each query the bank entry that differs in the fewest bits; the first of equals.
+
+        Args:
+            queries: uint64 (q, words).
+
+        Returns:
+            Distances in bits, int32 (q,), and indices into the bank, int32 (q,).
+
+        Raises:
+            ShapeError: if the queries do not match the bank.
+        """
+        if queries.ndim != 2 or queries.shape[1] != self.words or queries.dtype != np.uint64:
+            raise ShapeError(
+                f"queries for this bank are uint64 (any, {self.words}),"
+                f" not {queries.dtype} {queries.shape}"
+            )
+        return self._nearest(np.ascontiguousarray(queries))
+
+    @abstractmethod
+    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Search with contiguous queries of the right width."""
+
+
+class NumpyIndex(Index):
+    """Search with NumPy's bit counting: for machines on which Numba cannot run."""
+
+    _QUERIES_AT_ONCE = 32
+
+    def __init__(self, bank: np.ndarray) -> None:
+        super().__init__(bank)
+        self._bank = np.ascontiguousarray(bank)
+
+    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distances = np.empty(len(queries), np.int32)
+        indices = np.empty(len(queries), np.int32)
+        for start in range(0, len(queries), self._QUERIES_AT_ONCE):
+            part = slice(start, start + self._QUERIES_AT_ONCE)
+            different = queries[part, None, :] ^ self._bank[None, :, :]
+            apart = np.bitwise_count(different).sum(axis=2, dtype=np.int32)
+            indices[part] = apart.argmin(axis=1)
+            distances[part] = apart.min(axis=1)
+        return distances, indices

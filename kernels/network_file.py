@@ -1,0 +1,65 @@
+"""A network as named arrays, and the ``.bnn`` file that holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernels import container
+from kernels.network import BinaryBlock, Embedding, Layer, Network, Stem, arrays_of
+
+_LAYER_TYPES: dict[str, type[Layer]] = {
+    "stem": Stem,
+    "binary_block": BinaryBlock,
+    "embedding": Embedding,
+}
+
+
+def describe(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Take a network apart into a JSON-able description and its arrays."""
+    layers, arrays = [], {}
+    names = {layer_type: name for name, layer_type in _LAYER_TYPES.items()}
+    for position, layer in enumerate(network.layers):
+        entry: dict[str, Any] = {"type": names[type(layer)]}
+        for field in fields(layer):
+            value = getattr(layer, field.name)
+            if not isinstance(value, np.ndarray):
+                entry[field.name] = value
+        layers.append(entry)
+        for name, array in arrays_of(layer):
+            arrays[f"layer{position}/{name}"] = array
+    return {"name": network.name, "layers": layers}, arrays
+
+
+def assemble(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Network:
+    """Undo :func:`describe`. Raises ShapeError if the layers do not fit together."""
+    layers = []
+    for position, entry in enumerate(description["layers"]):
+        values = {key: value for key, value in entry.items() if key != "type"}
+        prefix = f"layer{position}/"
+        values |= {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        layers.append(_LAYER_TYPES[entry["type"]](**values))
+    return Network(name=description["name"], layers=tuple(layers))
+
+
+def save(path: Path, network: Network, origin: Mapping[str, Any] | None = None) -> None:
+    """Write a ``.bnn`` file.
+
+    Args:
+        path: where to.
+        network: what to write.
+        origin: how it was made, for people and for ``doctor``; JSON-able.
+    """
+    description, arrays = describe(network)
+    manifest = {"network": description, "origin": dict(origin or {})}
+    container.write(path, container.BACKBONE, manifest, arrays)
+
+
+def load(path: Path) -> Network:
+    """Read a ``.bnn`` file; raises ContainerError with a sentence if it is not a good one."""
+    contents = container.read(path, container.BACKBONE)
+    return assemble(contents.manifest["network"], contents.arrays)

@@ -1,0 +1,54 @@
+"""Random backbones: every layer type, every shape that the family allows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels.bits import pack
+from kernels.network import BinaryBlock, Embedding, Layer, Network, Stem, slope_limit, slope_shift
+
+
+def random_stem(rng: np.random.Generator, inner: int, channels: int) -> Stem:
+    fine = rng.integers(-40, 41, (inner, 3, 3, 3)).astype(np.int8)
+    coarse = rng.integers(-30, 31, (channels, 2, 2, inner)).astype(np.int8)
+    return Stem(
+        fine_weights=fine,
+        fine_bias=(rng.integers(-3000, 3000, inner) - 128 * fine.sum((1, 2, 3))).astype(np.int32),
+        fine_shift=6,
+        coarse_weights=coarse,
+        coarse_bias=rng.integers(-9000, 9000, channels).astype(np.int32),
+        coarse_shift=6,
+    )
+
+
+def random_block(
+    rng: np.random.Generator, inputs: int, outputs: int, kernel: int, stride: int
+) -> BinaryBlock:
+    count = kernel * kernel * inputs
+    # Contributions of a few hundred steps around zero, of either sign.
+    scale = rng.uniform(-1, 1, outputs) * 100 / np.sqrt(count)
+    slope = scale * (1 << slope_shift(count))
+    return BinaryBlock(
+        stride=stride,
+        threshold=rng.integers(-200, 200, inputs).astype(np.int16),
+        weights=pack(rng.integers(0, 2, (outputs, kernel, kernel, inputs))),
+        slope=np.clip(slope, -slope_limit(count), slope_limit(count)).astype(np.int16),
+        offset=np.clip(-scale * count / 2 + rng.normal(0, 50, outputs), -9999, 9999).astype(np.int16),
+        leak=rng.integers(0, 257, outputs).astype(np.int16),
+    )
+
+
+def random_network(seed: int, blocks: int = 4) -> Network:
+    rng = np.random.default_rng(seed)
+    channels = int(rng.choice([64, 128]))
+    layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 8, 16])), channels)]
+    stride = 4
+    for number in range(blocks):
+        step = int(rng.choice([1, 1, 2])) if stride < 16 else 1
+        outputs = channels * int(rng.choice([1, 2])) if channels < 256 else channels
+        layers.append(random_block(rng, channels, outputs, int(rng.choice([1, 3, 3])), step))
+        channels, stride = outputs, stride * step
+        if number == blocks - 1 or rng.random() < 0.4:
+            levels = rng.normal(0, 1500, channels).astype(np.int32)
+            layers.append(Embedding(stride=stride, threshold=levels))
+    return Network(name=f"random{seed}", layers=tuple(layers))
