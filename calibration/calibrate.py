@@ -117,7 +117,11 @@ def calibrate(
         },
     )
     return Calibration(
-        model, threshold, tuple(read.files[i] for i in held_out), scores, tuple(read.skipped.reasons)
+        model,
+        threshold,
+        tuple(read.files[i] for i in held_out),
+        scores,
+        tuple(read.skipped.reasons),
     )
 
 

@@ -110,6 +110,11 @@ class Detector:
         """Read a model file. Raises ContainerError or OSError if it is not a good one."""
         return cls(model_file.load(Path(path)), backend)
 
+    def warm_up(self) -> None:
+        """Run once on nothing, so that the first part is judged as fast as all others."""
+        preparation = self.model.preparation
+        self.inspect(np.zeros((preparation.image_height, preparation.image_width, 3), np.uint8))
+
     def inspect(self, image: np.ndarray) -> Inspection:
         """Judge one image.
 

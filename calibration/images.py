@@ -124,7 +124,7 @@ def check_sizes(sizes: Sequence[tuple[int, int]], files: Iterable[Path]) -> tupl
     Raises:
         DatasetError: if one differs by more than :data:`SIZE_TOLERANCE`; names it.
     """
-    common, count = Counter(sizes).most_common(1)[0]
+    common, _ = Counter(sizes).most_common(1)[0]
     odd = [
         (path, size) for path, size in zip(files, sizes, strict=True) if not same_size(size, common)
     ]

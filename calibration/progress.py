@@ -15,6 +15,6 @@ class Progress(Protocol):
         """Yield the items unchanged."""
 
 
-def silent(items: Iterable[Item], label: str, total: int) -> Iterable[Item]:  # noqa: ARG001
+def silent(items: Iterable[Item], label: str, total: int) -> Iterable[Item]:
     """No bar: for libraries and tests."""
     return items

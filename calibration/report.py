@@ -79,7 +79,10 @@ def _facts(
         ("patches", f"{model.bits} bits every {model.layout.stride} px of the input"),
         ("memory bank", f"{len(model.bank)} patches"),
         ("held-out good images", str(len(calibration.held_out))),
-        ("inspection on the calibrating machine", f"{latency_ms:.1f} ms ({detector.backend.reason})"),
+        (
+            "inspection on the calibrating machine",
+            f"{latency_ms:.1f} ms ({detector.backend.reason})",
+        ),
     ]
     if calibration.skipped:
         facts.append(("files passed over", "; ".join(calibration.skipped)))

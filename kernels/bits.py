@@ -22,7 +22,8 @@ def words_for(channels: int) -> int:
     """
     if channels <= 0 or channels % WORD_BITS:
         raise ShapeError(
-            f"{channels} channels do not fill words of {WORD_BITS} bits: use a multiple of {WORD_BITS}"
+            f"{channels} channels do not fill words of {WORD_BITS} bits:"
+            f" use a multiple of {WORD_BITS}"
         )
     return channels // WORD_BITS
 

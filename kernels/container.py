@@ -135,7 +135,9 @@ def _member(data: bytes, base: int, member: dict[str, Any]) -> np.ndarray:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write a whole file or nothing: a reader never sees half of it, nor does a power cut."""
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    descriptor, partial = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".partial"
+    )
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -77,6 +77,7 @@ class Stem:
 
     @property
     def channels(self) -> int:
+        """Of the stream."""
         return int(self.coarse_weights.shape[0])
 
 
@@ -112,14 +113,17 @@ class BinaryBlock:
 
     @property
     def inputs(self) -> int:
+        """Channels read."""
         return int(self.weights.shape[3]) * WORD_BITS
 
     @property
     def outputs(self) -> int:
+        """Channels written."""
         return int(self.weights.shape[0])
 
     @property
     def kernel(self) -> int:
+        """Side of the window, 1 or 3."""
         return int(self.weights.shape[1])
 
     @property
@@ -144,6 +148,7 @@ class Embedding:
 
     @property
     def channels(self) -> int:
+        """Bits of a patch at this stride."""
         return int(self.threshold.shape[0])
 
 
@@ -182,6 +187,7 @@ class Network:
 
     @property
     def embeddings(self) -> tuple[Embedding, ...]:
+        """What leaves the network, finest first."""
         return tuple(layer for layer in self.layers if isinstance(layer, Embedding))
 
     @property
@@ -272,7 +278,11 @@ def _check_stem(stem: Stem, where: str) -> int:
 
 
 def _check_block(block: BinaryBlock, channels: int, where: str) -> int:
-    if block.weights.ndim != 4 or block.kernel not in (1, 3) or block.weights.shape[2] != block.kernel:
+    if (
+        block.weights.ndim != 4
+        or block.kernel not in (1, 3)
+        or block.weights.shape[2] != block.kernel
+    ):
         raise ShapeError(f"{where}: weights of shape {block.weights.shape}; kernels are 1x1 or 3x3")
     if block.stride not in (1, 2):
         raise ShapeError(f"{where}: stride {block.stride}; strides are 1 or 2")
@@ -280,7 +290,9 @@ def _check_block(block: BinaryBlock, channels: int, where: str) -> int:
         raise ShapeError(f"{where}: reads {block.inputs} channels of a stream of {channels}")
     words_for(block.outputs)
     if block.outputs % block.inputs:
-        raise ShapeError(f"{where}: {block.outputs} outputs are no multiple of {block.inputs} inputs")
+        raise ShapeError(
+            f"{where}: {block.outputs} outputs are no multiple of {block.inputs} inputs"
+        )
     for name in ("slope", "offset", "leak"):
         if getattr(block, name).shape != (block.outputs,):
             raise ShapeError(f"{where}: {name} has shape {getattr(block, name).shape}")

@@ -28,7 +28,7 @@ _LOW_BYTES = np.uint64(0x0101010101010101)
 
 
 @intrinsic
-def _population_count(typing_context: Any, word: types.Type) -> Any:  # noqa: ARG001
+def _population_count(typing_context: Any, word: types.Type) -> Any:
     """LLVM's ctpop on a uint64: one instruction or a short vector sequence."""
 
     def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
@@ -38,7 +38,7 @@ def _population_count(typing_context: Any, word: types.Type) -> Any:  # noqa: AR
 
 
 @njit(cache=True, nogil=True)
-def _count_window(bits, weights, kernel, top, left, counts):  # type: ignore[no-untyped-def]
+def _count_window(bits, weights, kernel, top, left, counts):
     # bits (rows, columns, words), bordered; weights (k*k*words, outputs); counts uint64 (outputs,)
     words = bits.shape[2]
     outputs = weights.shape[1]
@@ -55,7 +55,7 @@ def _count_window(bits, weights, kernel, top, left, counts):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def _pack_row(flags, out):  # type: ignore[no-untyped-def]
+def _pack_row(flags, out):
     # flags uint8 (64 * words,), 0 or 1; out uint64 (words,). A multiplication gathers eight bits.
     octets = flags.view(np.uint64)
     for word in range(out.shape[0]):
@@ -67,7 +67,7 @@ def _pack_row(flags, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def convolve_to_bits(bits, weights, kernel, stride, limit, out):  # type: ignore[no-untyped-def]
+def convolve_to_bits(bits, weights, kernel, stride, limit, out):
     """``reference.convolve_to_bits``.
 
     Args:
@@ -90,9 +90,7 @@ def convolve_to_bits(bits, weights, kernel, stride, limit, out):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def convolve_to_stream(  # type: ignore[no-untyped-def]
-    bits, weights, kernel, stride, slope, offset, leak, shift, stream, out
-):
+def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift, stream, out):
     """``reference.mismatches`` and ``reference.add_to_stream`` in one pass.
 
     Args:
@@ -140,7 +138,7 @@ def convolve_to_stream(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def threshold(stream, levels, border, out):  # type: ignore[no-untyped-def]
+def threshold(stream, levels, border, out):
     """``reference.threshold``, into the middle of a bordered map.
 
     Args:
@@ -159,7 +157,7 @@ def threshold(stream, levels, border, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def embedding(stream, levels, out):  # type: ignore[no-untyped-def]
+def embedding(stream, levels, out):
     """``reference.embedding``.
 
     Args:
@@ -187,7 +185,7 @@ def embedding(stream, levels, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def stem(  # type: ignore[no-untyped-def]
+def stem(
     image,
     fine_weights,
     fine_bias,
@@ -246,7 +244,7 @@ def stem(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def nearest(queries, bank, distances, indices):  # type: ignore[no-untyped-def]
+def nearest(queries, bank, distances, indices):
     """``reference.nearest``.
 
     Args:
@@ -275,7 +273,7 @@ def nearest(queries, bank, distances, indices):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def keep_smaller_distances(point, points, distances):  # type: ignore[no-untyped-def]
+def keep_smaller_distances(point, points, distances):
     """``distances[i] = min(distances[i], bits between point and points[i])``; the farthest then.
 
     The step of a greedy coreset.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,9 @@ def _decode(folder: Path, pixels: Path, index: Path) -> None:
         for archive in ARCHIVES:
             with zipfile.ZipFile(folder / archive) as packed:
                 for name in tqdm(sorted(packed.namelist()), desc=archive, unit="photo"):
-                    image = cv2.imdecode(np.frombuffer(packed.read(name), np.uint8), cv2.IMREAD_COLOR)
+                    image = cv2.imdecode(
+                        np.frombuffer(packed.read(name), np.uint8), cv2.IMREAD_COLOR
+                    )
                     if image is None:
                         continue
                     out.write(cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes())
@@ -112,7 +115,7 @@ class Crops:
 
 def _noise(rng: np.random.Generator, size: int) -> np.ndarray:
     """float32 (size, size), zero mean, unit deviation: noise of a random grain and direction."""
-    field = np.zeros((size, size), np.float32)
+    field: Any = np.zeros((size, size), np.float32)
     for _ in range(int(rng.integers(1, 4))):
         grain = np.exp(rng.uniform(np.log(0.4), np.log(12), 2))
         layer = rng.standard_normal((size, size), np.float32)
@@ -151,7 +154,7 @@ def _blend(rng: np.random.Generator, one: np.ndarray, other: np.ndarray) -> np.n
 def _mark(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """A few small marks: hairlines, spots, characters, wiped areas."""
     size = image.shape[0]
-    coverage = np.zeros((size, size), np.float32)
+    coverage: np.ndarray = np.zeros((size, size), np.float32)
     for _ in range(int(rng.integers(1, 4))):
         kind = rng.integers(4)
         at = rng.uniform(0, size, 2)
@@ -166,10 +169,14 @@ def _mark(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
             centre = (int(at[0]), int(at[1]))
             cv2.ellipse(coverage, centre, axes, rng.uniform(0, 180), 0, 360, 1.0, -1, cv2.LINE_AA)
         elif kind == 2:
-            text = "".join(rng.choice(list("ABCDEFGHKLMNPRSTUVXYZ0123456789./-"), rng.integers(1, 7)))
+            text = "".join(
+                rng.choice(list("ABCDEFGHKLMNPRSTUVXYZ0123456789./-"), rng.integers(1, 7))
+            )
             font = int(rng.integers(0, 8))
             scale = rng.uniform(0.25, 0.9)
-            cv2.putText(coverage, text, (int(at[0]) - 20, int(at[1])), font, scale, 1.0, 1, cv2.LINE_AA)
+            cv2.putText(
+                coverage, text, (int(at[0]) - 20, int(at[1])), font, scale, 1.0, 1, cv2.LINE_AA
+            )
         else:
             soft = np.zeros_like(coverage)
             cv2.circle(soft, (int(at[0]), int(at[1])), int(rng.integers(4, 24)), 1.0, -1)
@@ -182,7 +189,7 @@ def _mark(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def _photometric(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    out = image.astype(np.float32)
+    out: np.ndarray = image.astype(np.float32)
     if rng.random() < 0.4:
         out = np.repeat(out @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=2)
     elif rng.random() < 0.5:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import queue
 import shutil
 import signal
@@ -25,8 +24,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,9 +34,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from calibration.training.crops import Crops, Photographs
+from calibration.training.crops import ARCHIVES, Crops, Photographs
 from calibration.training.student import Shape, Student
 from calibration.training.teachers import TEACHERS, Teacher
+from kernels import network_file
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Settings:
         seed: of crops and initial weights.
     """
 
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     crops: int = 300_000
     crop_px: int = 160
     batch: int = 32
@@ -65,9 +66,11 @@ class Settings:
 
     @property
     def steps(self) -> int:
+        """Optimiser steps in all."""
         return self.crops // self.batch
 
     def rate_at(self, step: int) -> float:
+        """Learning rate of a step."""
         warm_up = max(1, self.steps // 50)
         if step < warm_up:
             return self.learning_rate * (step + 1) / warm_up
@@ -91,6 +94,7 @@ class Targets(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> Targets:
+        """With the teachers of a folder."""
         teachers = [spec.load(folder) for spec in TEACHERS]
         probe = torch.zeros(1, 3, 32, 32)
         maps = [list(teacher(probe).values()) for teacher in teachers]
@@ -98,16 +102,19 @@ class Targets(nn.Module):
 
     @torch.no_grad()
     def raw(self, image: Tensor) -> list[Tensor]:
+        """Averaged over 3x3, not yet standardised."""
         taken = [list(teacher(image).values()) for teacher in self.teachers]
         return [
-            F.avg_pool2d(torch.cat([maps[level] for maps in taken], 1), 3, 1, 1, count_include_pad=False)
+            F.avg_pool2d(
+                torch.cat([maps[level] for maps in taken], 1), 3, 1, 1, count_include_pad=False
+            )
             for level in range(3)
         ]
 
     @torch.no_grad()
     def measure(self, batches: Iterator[Tensor]) -> None:
         """Learn each channel's mean and deviation."""
-        sums = [[0.0, 0.0, 0] for _ in range(3)]
+        sums: list[list[Any]] = [[0.0, 0.0, 0] for _ in range(3)]
         for batch in batches:
             for level, maps in enumerate(self.raw(batch)):
                 flat = maps.double().transpose(0, 1).flatten(1)
@@ -144,6 +151,7 @@ class ReadOut(nn.Module):
         )
 
     def forward(self, codes: list[Tensor]) -> list[Tensor]:
+        """Bits per stride -> predicted maps per stride."""
         return [layer(code) for layer, code in zip(self.layers, codes, strict=True)]
 
 
@@ -248,16 +256,20 @@ class Distillation:
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(settings.seed)
-        self._crops = Crops(Photographs(photographs, folder / "cache"), settings.crop_px, settings.seed)
+        self._crops = Crops(
+            Photographs(photographs, folder / "cache"), settings.crop_px, settings.seed
+        )
         self.targets = Targets.load(teachers).to(self.device)
         self.student = Student(settings.shape)
         self.read_out = ReadOut(settings.shape.channels, self.targets.channels)
         self.step = 0
         self._checkpoint = folder / "checkpoint.pt"
-        saved = torch.load(self._checkpoint, weights_only=False) if self._checkpoint.exists() else None
+        saved = (
+            torch.load(self._checkpoint, weights_only=False) if self._checkpoint.exists() else None
+        )
         if saved and saved["settings"] != asdict(settings):
             raise ValueError(
-                f"{folder} holds a run with other settings: {saved['settings']}. Use another folder."
+                f"{folder} holds a run with other settings; use another folder: {saved['settings']}"
             )
         if saved is None:
             self._begin()
@@ -271,14 +283,14 @@ class Distillation:
             self._restore(saved)
 
     def _begin(self) -> None:
-        first = range(self.targets.STATISTICS_CROPS // self.settings.batch)
-        # Crops of negative numbers do not exist; statistics use crops far beyond the last step.
-        offset = self.settings.steps
-        batches = (_as_input(self._crops.batch(offset + i, self.settings.batch), self.device) for i in first)
-        self.targets.measure(batches)
-        self.student.stem.standardise(_as_input(self._crops.batch(offset, self.settings.batch), torch.device("cpu")))
+        # Statistics use crops beyond those of the last step.
+        batch, offset = self.settings.batch, self.settings.steps
+        steps = range(offset, offset + self.targets.STATISTICS_CROPS // batch)
+        self.targets.measure(_as_input(self._crops.batch(s, batch), self.device) for s in steps)
+        first = _as_input(self._crops.batch(offset, batch), torch.device("cpu"))
+        self.student.stem.standardise(first)
 
-    def _restore(self, saved: dict) -> None:
+    def _restore(self, saved: dict[str, Any]) -> None:
         for name in ("student", "read_out", "average", "targets", "optimiser"):
             getattr(self, name).load_state_dict(saved[name])
         self.step = saved["step"]
@@ -292,7 +304,7 @@ class Distillation:
         state |= {"settings": asdict(self.settings), "step": self.step}
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
-        os.replace(partial, self._checkpoint)
+        partial.replace(self._checkpoint)
 
     def run(self, compile_with: str | None = None) -> bool:
         """Train to the end or until asked to stop.
@@ -312,7 +324,8 @@ class Distillation:
             student = torch.compile(student, backend=compile_with)
             targets = torch.compile(targets, backend=compile_with)
         self.student.train()
-        sums, since = {}, time.monotonic()
+        sums: dict[str, float] = {}
+        since = time.monotonic()
         with (
             _stop_requests() as stop,
             (self.folder / "log.jsonl").open("a") as log,
@@ -340,7 +353,22 @@ class Distillation:
         self.save()
         return self.step >= settings.steps
 
-    def _train_step(self, student: nn.Module, targets: nn.Module, batch: np.ndarray) -> dict[str, float]:
+    def export(self, path: Path) -> None:
+        """Write the averaged student as a ``.bnn`` file, and the log beside it."""
+        network = self.average.cpu().eval().export(path.stem)
+        origin = {
+            "recipe": "distill",
+            "settings": asdict(self.settings),
+            "teachers": [spec.file for spec in TEACHERS],
+            "photographs": list(ARCHIVES),
+            "step": self.step,
+        }
+        network_file.save(path, network, origin)
+        shutil.copyfile(self.folder / "log.jsonl", path.with_suffix(".log.jsonl"))
+
+    def _train_step(
+        self, student: nn.Module, targets: nn.Module, batch: np.ndarray
+    ) -> dict[str, float]:
         settings = self.settings
         image = _as_input(batch, self.device)
         for group in self.optimiser.param_groups:
@@ -355,8 +383,12 @@ class Distillation:
             channels = self.targets.channels[level]
             losses[f"read{stride}"] = read_out_loss(predicted[level], wanted[level], channels)
             positions = codes[level].shape[-1] * codes[level].shape[-2]
-            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 24))).to(self.device)
-            losses[f"relation{stride}"] = relation_loss(codes[level], wanted[level], channels, picked)
+            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 24))).to(
+                self.device
+            )
+            losses[f"relation{stride}"] = relation_loss(
+                codes[level], wanted[level], channels, picked
+            )
         reading = sum(losses[f"read{s}"] for s in Student.STRIDES)
         relating = sum(losses[f"relation{s}"] for s in Student.STRIDES)
         total = (reading + settings.relation_weight * relating) / len(Student.STRIDES)
@@ -377,7 +409,3 @@ class Distillation:
                 value.lerp_(current[name], 1 - decay)
             else:
                 value.copy_(current[name])
-
-
-def with_crops(settings: Settings, crops: int) -> Settings:
-    return replace(settings, crops=crops)

@@ -12,7 +12,7 @@ parametric leak after the convolution follow ReActNet (Liu et al., 2020).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -40,12 +40,13 @@ class Shape:
     depths: tuple[int, int, int] = (2, 4, 4)
     channels: tuple[int, int, int] = (64, 128, 256)
 
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
+
+def _as_integers(values: Tensor, dtype: type) -> np.ndarray:
+    return np.ascontiguousarray(values.round().numpy().astype(dtype))
 
 
 class _Sign(torch.autograd.Function):
-    """+1 where x > 0, else -1; the gradient is that of the piecewise parabola 2 - 2|x| on |x| < 1."""
+    """+1 where x > 0, else -1; the gradient is 2 - 2|x| on |x| < 1."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
@@ -106,27 +107,29 @@ class Stem(nn.Module):
         self.coarse.bias.copy_(-self.forward(image).mean(dim=(0, 2, 3)))
 
     def export(self) -> nw.Stem:
+        """Fold into integers."""
         fine = (self.fine.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
-        coarse = (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
+        coarse = (
+            (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
+        )
         # One unit of the fine sum is 1/128 (weight) * 1/128 (pixel); of the activation, 1/64.
         fine_shift = 8
         fine_bias = self.fine.bias.detach().double() * 128 * 128 - 128 * fine.sum(dim=(1, 2, 3))
         coarse_units = _STEM_WEIGHT_STEPS * _STEM_ACTIVATION_STEPS
         coarse_shift = int(np.log2(coarse_units // nw.STREAM_STEPS))
         coarse_bias = self.coarse.bias.detach().double() * coarse_units
-        as_int = lambda t, dtype: np.ascontiguousarray(t.round().numpy().astype(dtype))
         return nw.Stem(
-            fine_weights=as_int(fine.permute(0, 2, 3, 1), np.int8),
-            fine_bias=as_int(fine_bias + (1 << fine_shift >> 1), np.int32),
+            fine_weights=_as_integers(fine.permute(0, 2, 3, 1), np.int8),
+            fine_bias=_as_integers(fine_bias + (1 << fine_shift >> 1), np.int32),
             fine_shift=fine_shift,
-            coarse_weights=as_int(coarse.permute(0, 2, 3, 1), np.int8),
-            coarse_bias=as_int(coarse_bias + (1 << coarse_shift >> 1), np.int32),
+            coarse_weights=_as_integers(coarse.permute(0, 2, 3, 1), np.int8),
+            coarse_bias=_as_integers(coarse_bias + (1 << coarse_shift >> 1), np.int32),
             coarse_shift=coarse_shift,
         )
 
 
 class BinaryBlock(nn.Module):
-    """stream + leaky(norm(binary_conv(sign(stream - threshold)))), the shortcut pooled at stride 2."""
+    """stream + leaky(norm(binary_conv(sign(stream - threshold)))); pools at stride 2."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -137,8 +140,11 @@ class BinaryBlock(nn.Module):
         self.leak = nn.Parameter(torch.full((outputs,), 0.25))
 
     def forward(self, stream: Tensor) -> Tensor:
+        """(n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
         bits = _Sign.apply(stream - self.threshold[:, None, None])
-        weight = _straight_through(torch.where(self.weight > 0, 1.0, -1.0), self.weight.clamp(-1, 1))
+        weight = _straight_through(
+            torch.where(self.weight > 0, 1.0, -1.0), self.weight.clamp(-1, 1)
+        )
         # Outside the picture every bit is -1: kernels then need no case for the border.
         bits = F.pad(bits, (1, 1, 1, 1), value=-1.0)
         y = self.norm(F.conv2d(bits, weight, stride=self.stride))
@@ -150,9 +156,12 @@ class BinaryBlock(nn.Module):
         return stream + y
 
     def export(self) -> nw.BinaryBlock:
-        outputs, inputs = self.weight.shape[:2]
+        """Fold into integers."""
+        inputs = self.weight.shape[1]
         count = 9 * inputs
-        scale = (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach().double()
+        scale = (
+            (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach().double()
+        )
         bias = self.norm.bias.detach().double() - self.norm.running_mean.double() * scale
         # sum of products = count - 2 * mismatches
         shift = nw.slope_shift(count)
@@ -160,22 +169,21 @@ class BinaryBlock(nn.Module):
         limit = nw.slope_limit(count)
         offset = (bias + count * scale) * nw.STREAM_STEPS
         weight = (self.weight.detach() > 0).permute(0, 2, 3, 1).contiguous().numpy()
-        as_int = lambda t, dtype: np.ascontiguousarray(t.round().numpy().astype(dtype))
         return nw.BinaryBlock(
             stride=self.stride,
             # stream > threshold, in integers: strictly above the floor of the scaled threshold
-            threshold=as_int(
+            threshold=_as_integers(
                 torch.floor(self.threshold.detach().double() * nw.STREAM_STEPS), np.int16
             ),
             weights=pack(weight),
-            slope=as_int(slope.clamp(-limit, limit), np.int16),
-            offset=as_int(offset.clamp(-32768, 32767), np.int16),
-            leak=as_int(self.leak.detach().double().clamp(0, 1) * 256, np.int16),
+            slope=_as_integers(slope.clamp(-limit, limit), np.int16),
+            offset=_as_integers(offset.clamp(-32768, 32767), np.int16),
+            leak=_as_integers(self.leak.detach().double().clamp(0, 1) * 256, np.int16),
         )
 
 
 class Embedding(nn.Module):
-    """Bits of a patch: the sign of the stream averaged over 3x3 positions, around a learnt level."""
+    """Bits of a patch: the sign of the stream averaged over 3x3, around a learnt level."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -183,10 +191,12 @@ class Embedding(nn.Module):
         self.level = nn.Parameter(torch.zeros(channels))
 
     def forward(self, stream: Tensor) -> Tensor:
+        """(n, channels, h, w) -> -1 or +1, the same shape."""
         mean = F.avg_pool2d(_replicate_border(stream), 3, stride=1)
         return _Sign.apply(self.norm(mean) - self.level[:, None, None])
 
     def export(self, stride: int) -> nw.Embedding:
+        """Fold into integers."""
         deviation = torch.sqrt(self.norm.running_var + self.norm.eps).double()
         level = self.norm.running_mean.double() + self.level.detach().double() * deviation
         threshold = torch.floor(level * nw.STREAM_STEPS * 9)
@@ -229,7 +239,9 @@ class Student(nn.Module):
     def export(self, name: str) -> nw.Network:
         """Fold into integers."""
         layers: list[nw.Layer] = [self.stem.export()]
-        for stage, embedding, stride in zip(self.stages, self.embeddings, self.STRIDES, strict=True):
+        for stage, embedding, stride in zip(
+            self.stages, self.embeddings, self.STRIDES, strict=True
+        ):
             layers += [block.export() for block in stage]
             layers.append(embedding.export(stride))
         return nw.Network(name=name, layers=tuple(layers))

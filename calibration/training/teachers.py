@@ -62,7 +62,9 @@ class Teacher(nn.Module):
                 self._steps.append(_Step(number, kind, inputs, output))
                 continue
             if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-                raise ValueError(f"{path.name}: operator {number} is {kind}, which no trunk here has")
+                raise ValueError(
+                    f"{path.name}: operator {number} is {kind}, which no trunk here has"
+                )
             axes = (3, 0, 1, 2) if kind == "DEPTHWISE_CONV_2D" else (0, 3, 1, 2)
             weight = _dequantised(model, graph.tensors[inputs[1]]).permute(axes).contiguous()
             self.register_buffer(f"weight{number}", weight)
@@ -87,7 +89,10 @@ class Teacher(nn.Module):
         return taken
 
     def _convolution(self, step: _Step, x: Tensor) -> Tensor:
-        weight, bias = getattr(self, f"weight{step.operator}"), getattr(self, f"bias{step.operator}")
+        weight, bias = (
+            getattr(self, f"weight{step.operator}"),
+            getattr(self, f"bias{step.operator}"),
+        )
         groups = x.shape[1] if step.kind == "DEPTHWISE_CONV_2D" else 1
         x = F.pad(x, _same_padding(x.shape[-2:], weight.shape[-1], step.stride))
         x = F.conv2d(x, weight, bias, stride=step.stride, groups=groups)
@@ -123,6 +128,7 @@ class TeacherSpec:
     taps: tuple[int, int, int]
 
     def load(self, folder: Path) -> Teacher:
+        """The teacher, frozen."""
         return Teacher(folder / self.file, self.taps).eval().requires_grad_(False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Self
 
 from edge_agent.frame import Frame
 
@@ -16,9 +16,13 @@ class Source(ABC):
     One thread at a time may use a source.
     """
 
-    live: ClassVar[bool]
+    live: bool
     """Whether frames come whether or not anybody looks. Of a live source the newest frame wins and
     the others are dropped and counted; a source that is not live waits, and every frame counts."""
+
+    resumable: bool
+    """Whether opening it again after an error goes on where it was: a camera does, a list of files
+    would begin anew."""
 
     @abstractmethod
     def open(self) -> None:
@@ -35,6 +39,12 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give the device back; harmless if it is not open."""
+
+    def interrupt(self) -> None:  # noqa: B027 - most sources never wait for long
+        """Make a waiting :meth:`read` return soon; the only method another thread may call.
+
+        Does nothing where reading never waits for long.
+        """
 
     def __enter__(self) -> Self:
         self.open()

@@ -37,9 +37,7 @@ def choose(name: str = "auto") -> Choice:
     """
     if name != "auto":
         if name not in _MAKERS:
-            raise ValueError(
-                f"there is no backend {name!r}: use auto, {', '.join(BACKEND_NAMES)}"
-            )
+            raise ValueError(f"there is no backend {name!r}: use auto, {', '.join(BACKEND_NAMES)}")
         return Choice(_MAKERS[name](), f"{name}: as configured")
     refusals: list[str] = []
     for candidate in _AUTOMATIC:

@@ -59,7 +59,9 @@ class NumbaExecutor(Executor):
     def _add_block(self, layer: BinaryBlock, stream: np.ndarray) -> np.ndarray:
         height, width, _ = stream.shape
         border = layer.kernel // 2
-        bits = np.zeros((height + 2 * border, width + 2 * border, words_for(layer.inputs)), np.uint64)
+        bits = np.zeros(
+            (height + 2 * border, width + 2 * border, words_for(layer.inputs)), np.uint64
+        )
         in_place = layer.stride == 1 and layer.outputs == layer.inputs
         shape = (height // layer.stride, width // layer.stride, layer.outputs)
         out = stream if in_place else np.empty(shape, np.int16)

@@ -25,7 +25,9 @@ class OnnxExecutor(Executor):
         )
 
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        return [pack(code[0].transpose(1, 2, 0)) for code in self._session.run(None, {"image": image})]
+        return [
+            pack(code[0].transpose(1, 2, 0)) for code in self._session.run(None, {"image": image})
+        ]
 
 
 class OnnxBackend(Backend):

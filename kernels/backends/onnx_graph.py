@@ -7,6 +7,8 @@ a floor.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -26,7 +28,7 @@ def build(network: Network, height: int, width: int) -> bytes:
     """
     graph = _Graph()
     stream = ""
-    outputs = []
+    outputs: list[onnx.ValueInfoProto] = []
     for layer in network.layers:
         if isinstance(layer, Stem):
             stream = _stem(graph, layer)
@@ -63,7 +65,7 @@ class _Graph:
     def per_channel(self, values: np.ndarray) -> str:
         return self.constant(values.astype(np.float32).reshape(1, -1, 1, 1))
 
-    def add(self, operator: str, *inputs: str, output: str = "", **attributes: object) -> str:
+    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         name = output or f"value{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
@@ -74,7 +76,7 @@ class _Graph:
     def clipped(self, value: str, low: float, high: float) -> str:
         return self.add("Clip", value, self.constant(low), self.constant(high))
 
-    def bordered(self, value: str, before: int, after: int, **attributes: object) -> str:
+    def bordered(self, value: str, before: int, after: int, **attributes: Any) -> str:
         pads = self.constant(np.array([0, 0, before, before, 0, 0, after, after]), np.int64)
         if attributes.get("mode") == "constant":
             return self.add("Pad", value, pads, self.constant(-1.0), mode="constant")

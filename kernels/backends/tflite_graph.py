@@ -99,7 +99,7 @@ class _Graph:
         return self._tensors[tensor][0]
 
     def constant(self, value: np.ndarray | float, dtype: type = np.float32) -> int:
-        array = np.ascontiguousarray(value, dtype)
+        array: np.ndarray = np.ascontiguousarray(value, dtype)
         self._buffers.append(array.tobytes())
         return self.tensor(array.shape, _TENSOR_TYPES[array.dtype.name], len(self._buffers) - 1)
 
@@ -281,8 +281,8 @@ def _shortcut(graph: _Graph, layer: BinaryBlock, stream: int) -> int:
         stream = graph.add(_FLOOR, graph.add(_ADD, mean, graph.per_channel(0.5)))
     repeats = layer.outputs // layer.inputs
     if repeats > 1:
-        shape = (*graph.shape(stream)[:3], layer.outputs)
-        stream = graph.add(_CONCATENATE, *[stream] * repeats, shape=shape)
+        wider = (*graph.shape(stream)[:3], layer.outputs)
+        stream = graph.add(_CONCATENATE, *[stream] * repeats, shape=wider)
     return stream
 
 

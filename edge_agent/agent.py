@@ -1,0 +1,250 @@
+"""The agent: one frame's way from the source to the verdict, and everybody's life cycle.
+
+::
+
+    reader thread ──slot──► inspection thread ──queue──► reporter thread ──► MQTT, JSON lines
+                             trigger, detector
+
+The main thread waits for the end: the source's, a signal's, or an error's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from calibration.detector import Detector
+from calibration.errors import ImageMismatch
+from edge_agent.clock import Clock
+from edge_agent.config.tables import Config, LiveTable, Mqtt
+from edge_agent.errors import BrokerUnreachable
+from edge_agent.record import PartRecord
+from edge_agent.reporting.json_lines import JsonLines
+from edge_agent.reporting.mqtt import MqttPublisher
+from edge_agent.reporting.payload import Payload, defect_payload, inspection_payload, status_payload
+from edge_agent.reporting.reporter import Reporter
+from edge_agent.sources.base import Source
+from edge_agent.sources.make import make_source
+from edge_agent.sources.reader import FrameReader
+from edge_agent.triggers.base import Part
+from edge_agent.triggers.make import make_trigger
+from edge_agent.version import VERSION
+
+_BROKER_PATIENCE_S = 6.0
+_DELIVERY_AT_END_S = 60.0
+_DELIVERY_WHEN_STOPPED_S = 0.5
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Counters:
+    """What happened to parts since the start; written by the inspection thread only."""
+
+    inspected: int = 0
+    ok: int = 0
+    ng: int = 0
+    skipped: int = 0
+
+
+class Agent:
+    """A configured station.
+
+    Args:
+        config: what to do.
+        detector: that judges, made from the model that the configuration names.
+        clock: time.
+        on_record: also told about every part, in the reporter's thread.
+        source_factory: makes the source; by default from the configuration.
+
+    Attributes:
+        counters: what happened so far.
+        undelivered: at the end, messages that the broker had not acknowledged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        detector: Detector,
+        clock: Clock,
+        on_record: Callable[[PartRecord], None] = lambda _: None,
+        source_factory: Callable[[], Source] | None = None,
+    ) -> None:
+        self._config, self._detector, self._clock = config, detector, clock
+        self._on_record = on_record
+        factory = source_factory or (lambda: make_source(config.source, clock))
+        live = config.source if isinstance(config.source, LiveTable) else LiveTable()
+        self._read_timeout_s = live.read_timeout_s
+        self._reader = FrameReader(factory, clock, live.read_timeout_s, live.reconnect_max_s)
+        self._trigger = make_trigger(config.trigger)
+        self._reporter = Reporter(self._tell, self._say_status_if_due)
+        self._results = JsonLines(config.archive.results) if config.archive.results else None
+        self._publisher: MqttPublisher | None = None
+        # SimpleQueue.put may be called from a signal handler; nearly nothing else may.
+        self._end: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._stopped = False
+        self._said_problems: list[str] = []
+        self._said_at_ns = 0
+        self.counters = Counters()
+        self.undelivered = 0
+
+    def stop(self) -> None:
+        """Ask for a clean end; may be called from a signal handler."""
+        self._stopped = True
+        self._end.put(None)
+
+    def run(self) -> None:
+        """Work until the source ends or :meth:`stop` is called.
+
+        Raises:
+            AgentError: the source or the broker cannot be used as configured.
+            ImageMismatch: the images are not of the size that the model was taught on.
+        """
+        with ExitStack() as stack:
+            if self._results is not None:
+                stack.enter_context(self._results)
+            if self._config.mqtt is not None:
+                self._publisher = stack.enter_context(self._make_publisher(self._config.mqtt))
+                _await_broker(self._publisher)
+                stack.callback(self._deliver, self._publisher)
+            stack.enter_context(self._reader)
+            stack.enter_context(self._reporter)
+            stack.enter_context(self._inspecting())
+            _log.info("station %s is running", self._config.station.name)
+            error = self._end.get()
+            if error is not None:
+                raise error
+        if self._reader.failure is not None:
+            raise self._reader.failure
+
+    @contextmanager
+    def _inspecting(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._inspect_all, name="inspection", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._reader.slot.close()
+            thread.join()
+
+    def _inspect_all(self) -> None:
+        error: Exception | None = None
+        try:
+            slot = self._reader.slot
+            while not (slot.finished or self._stopped):
+                frame = slot.take(self._read_timeout_s)
+                if frame is None:
+                    self._reader.replace_if_stuck()
+                    continue
+                part = self._trigger.feed(frame)
+                if part is not None:
+                    self._inspect(part)
+        except Exception as caught:
+            error = caught
+        self._end.put(error)
+
+    def _inspect(self, part: Part) -> None:
+        try:
+            inspection = self._detector.inspect(part.image)
+        except ImageMismatch as error:
+            if not self.counters.inspected:
+                raise
+            self.counters.skipped += 1
+            _log.warning("part %d is skipped: %s", part.number, error)
+            return
+        total_ms = (self._clock.monotonic_ns() - part.frame.captured_at_ns) / 1e6
+        captured_at = self._clock.wall() - timedelta(milliseconds=total_ms)
+        record = PartRecord(part, inspection, captured_at, total_ms)
+        self.counters.inspected += 1
+        if record.is_ng:
+            self.counters.ng += 1
+        else:
+            self.counters.ok += 1
+        self._reporter.put(record, wait=not self._reader.live)
+
+    def _tell(self, record: PartRecord) -> None:
+        station, model = self._config.station.name, self._detector.model.sha256
+        payload = inspection_payload(record, station, model)
+        if self._publisher is not None:
+            self._publisher.publish("inspection", payload)
+            if record.is_ng:
+                self._publisher.publish("defect", defect_payload(record, station, model))
+        self._on_record(record)
+        if self._results is not None:
+            self._results.write(payload)
+
+    def _make_publisher(self, settings: Mqtt) -> MqttPublisher:
+        return MqttPublisher(
+            settings,
+            settings.client_id or f"edge-agent-{self._config.station.name}",
+            offline=lambda: self._status("offline"),
+            on_online=self._say_status,
+            on_command=self._obey,
+        )
+
+    def _deliver(self, publisher: MqttPublisher) -> None:
+        patience_s = _DELIVERY_WHEN_STOPPED_S if self._stopped else _DELIVERY_AT_END_S
+        self.undelivered = publisher.drain(patience_s) + publisher.lost
+
+    def _obey(self, message: bytes) -> None:
+        try:
+            command = json.loads(message).get("command")
+        except (ValueError, AttributeError):
+            command = None
+        if command == "status":
+            self._say_status()
+        else:
+            _log.warning("command not understood: %r; known is {'command': 'status'}", message[:80])
+
+    def _problems(self) -> list[str]:
+        problems = [self._reader.problem] if self._reader.problem else []
+        lost = self._reporter.lost + (self._publisher.lost if self._publisher else 0)
+        if lost:
+            problems.append(f"{lost} messages were lost while the broker was away")
+        return problems
+
+    def _status(self, state: str) -> Payload:
+        counters = {
+            **vars(self.counters),
+            "frames": self._reader.frames,
+            "dropped": self._reader.slot.dropped,
+            "unusable": self._reader.unusable,
+            "reconnects": self._reader.reconnects,
+        }
+        model = self._detector.model
+        about = {
+            "version": VERSION,
+            "model": model.sha256,
+            "backbone": model.network.name,
+            "backend": self._detector.backend.reason,
+        }
+        problems = self._problems()
+        name = self._config.station.name
+        return status_payload(
+            name, state, self._clock.wall(), problems=problems, counters=counters, about=about
+        )
+
+    def _say_status(self) -> None:
+        if self._publisher is not None:
+            self._said_problems, self._said_at_ns = self._problems(), self._clock.monotonic_ns()
+            self._publisher.publish("status", self._status("online"), retain=True)
+
+    def _say_status_if_due(self) -> None:
+        if self._config.mqtt is None:
+            return
+        silent_s = (self._clock.monotonic_ns() - self._said_at_ns) / 1e9
+        if silent_s > self._config.mqtt.status_every_s or self._problems() != self._said_problems:
+            self._say_status()
+
+
+def _await_broker(publisher: MqttPublisher) -> None:
+    # A broker that says no is a mistake to be mended; one that is away will come back.
+    try:
+        publisher.wait_for_answer(_BROKER_PATIENCE_S)
+    except BrokerUnreachable as error:
+        _log.warning("%s; inspecting meanwhile", error)

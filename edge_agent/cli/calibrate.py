@@ -1,0 +1,93 @@
+"""Teach a model on images of good parts.
+
+Writes FILE.model, and beside it FILE.html: a report with the scores of good parts, the threshold,
+and the most unusual good parts with heat maps.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_agent.cli.console import add_backend, add_json, print_json, progress_bar
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"a rate lies between 0 and 1, e.g. 0.001, not {text}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``edge-agent calibrate``."""
+    parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="images of good parts")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.model")
+    parser.add_argument(
+        "--false-reject-rate",
+        type=_rate,
+        default=0.001,
+        metavar="RATE",
+        help="share of good parts that may be rejected (default: 0.001)",
+    )
+    parser.add_argument("--roi", metavar="X,Y,W,H", help="inspect only this region, in pixels")
+    parser.add_argument(
+        "--backbone", default="base", metavar="NAME", help="a shipped backbone, or a .bnn file"
+    )
+    add_backend(parser)
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from calibration import model_file
+    from calibration.backbones import load_backbone
+    from calibration.calibrate import Settings, calibrate
+    from calibration.detector import Detector
+    from calibration.preparation import Roi
+    from calibration.report import write_report
+    from edge_agent.errors import ConfigError
+    from kernels.backends import choose
+
+    output: Path = arguments.output
+    if output.suffix != ".model":
+        raise ConfigError(f"a model file ends in .model: {output.name}.model instead of {output}")
+    if not output.parent.is_dir():
+        raise ConfigError(f"there is no folder {output.parent} to write {output.name} to")
+    try:
+        roi = Roi.parse(arguments.roi) if arguments.roi else None
+    except ValueError as error:
+        raise ConfigError(f"--roi: {error}") from error
+    settings = Settings(false_reject_rate=arguments.false_reject_rate, roi=roi)
+    backend = choose(arguments.backend).backend
+    network = load_backbone(arguments.backbone)
+    result = calibrate(arguments.good_dir, network, backend, settings, progress_bar)
+    detector = Detector(result.model, arguments.backend)
+    report = output.with_suffix(".html")
+    latency_ms = write_report(report, result, detector)
+    sha256 = model_file.save(output, result.model)
+    if arguments.json:
+        print_json(
+            {
+                "model": str(output),
+                "sha256": sha256,
+                "report": str(report),
+                "threshold": result.threshold.value,
+                "wanted_false_reject_rate": result.threshold.wanted_rate,
+                "supported_false_reject_rate": result.threshold.supported_rate,
+                "held_out": result.threshold.held_out,
+                "good_images": result.model.origin["good_images"],
+                "skipped": list(result.skipped),
+                "latency_ms": round(latency_ms, 3),
+                "backend": detector.backend.backend.name,
+            }
+        )
+        return 0
+    for reason in result.skipped:
+        print(f"passed over: {reason}")
+    print(f"{output}: taught on {result.model.origin['good_images']} good images")
+    print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")
+    print(result.threshold.sentence)
+    print(f"an inspection takes {latency_ms:.1f} ms here ({detector.backend.reason})")
+    print(f"report with pictures: {report}")
+    return 0

@@ -1,0 +1,58 @@
+"""What commands share on the terminal: bars, arguments, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+def progress_bar(items: Iterable[Item], label: str, total: int) -> Iterable[Item]:
+    """A tqdm bar on standard error; silent where that is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=label, total=total, leave=False, disable=None, unit="")
+
+
+def print_json(figures: Any) -> None:
+    """A dataclass or dictionary as indented JSON on standard output."""
+    if dataclasses.is_dataclass(figures) and not isinstance(figures, type):
+        figures = dataclasses.asdict(figures)
+    print(json.dumps(figures, indent=2, ensure_ascii=False))
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The flag --json."""
+    parser.add_argument("--json", action="store_true", help="figures as JSON on standard output")
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """The option --backend."""
+    parser.add_argument(
+        "--backend",
+        default="auto",
+        choices=("auto", "numba", "tflite", "onnx", "reference"),
+        help="what runs the network; all give the same result (default: auto)",
+    )
+
+
+def log_to_stderr() -> None:
+    """Log lines for people at a terminal and for the journal, which adds the time itself."""
+    time = "%(asctime)s " if sys.stderr.isatty() else ""
+    logging.basicConfig(format=f"{time}%(levelname)s %(message)s", level=logging.INFO)
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage, for people."""
+    return "-" if value is None else f"{value:.2%}"
+
+
+def figure(value: float | None) -> str:
+    """A figure 0 .. 1, for people."""
+    return "-" if value is None else f"{value:.4f}"

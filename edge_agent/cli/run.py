@@ -1,0 +1,41 @@
+"""Run a station as its configuration file says, until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from edge_agent.cli.console import log_to_stderr
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``edge-agent run``."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE.toml")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from calibration.detector import Detector
+    from edge_agent.agent import Agent
+    from edge_agent.clock import SystemClock
+    from edge_agent.config import load_config
+
+    log_to_stderr()
+    config = load_config(arguments.config)
+    detector = Detector.load(config.inspection.model, config.inspection.backend)
+    detector.warm_up()
+    agent = Agent(config, detector, SystemClock())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    agent.run()
+    counters = agent.counters
+    print(
+        f"{counters.inspected} parts inspected: {counters.ok} OK, {counters.ng} NG",
+        file=sys.stderr,
+    )
+    if agent.undelivered:
+        print(f"{agent.undelivered} messages did not reach the broker", file=sys.stderr)
+        return 1
+    return 0

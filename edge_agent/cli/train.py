@@ -1,0 +1,92 @@
+"""Train a backbone (extra train).
+
+Recipe distill: a binary student learns from float teachers on natural images. The run lives in a
+folder of its own; stopped at any moment, the same command goes on where it was. At the end the
+backbone and the log of its losses are written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``edge-agent train``."""
+    parser.add_argument("recipe", choices=("distill",), metavar="RECIPE", help="distill")
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="natural images: caltech101.zip, grocery.zip, clothing.zip",
+    )
+    parser.add_argument(
+        "--teachers", type=Path, required=True, metavar="DIR", help="the teachers' .tflite files"
+    )
+    parser.add_argument(
+        "--run",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the run, with its checkpoint; resumed if it holds one",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+    parser.add_argument("--crops", type=int, default=300_000, help="training crops in all")
+    parser.add_argument("--crop-px", type=int, default=160, help="side of a crop, pixels")
+    parser.add_argument("--batch", type=int, default=32, help="crops per step")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--stem-channels", type=int, default=16)
+    parser.add_argument(
+        "--depths",
+        type=int,
+        nargs=3,
+        default=(2, 4, 4),
+        metavar="N",
+        help="binary blocks at strides 4, 8 and 16",
+    )
+    parser.add_argument(
+        "--channels",
+        type=int,
+        nargs=3,
+        default=(64, 128, 256),
+        metavar="N",
+        help="channels at strides 4, 8 and 16",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="processor threads; all cores if absent")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge_agent.errors import ConfigError, MissingExtra
+
+    try:
+        import torch
+
+        from calibration.training.distill import Distillation, Settings
+        from calibration.training.student import Shape
+    except ImportError as error:
+        raise MissingExtra(
+            f"training needs PyTorch: pip install 'edge-agent[train]' ({error})"
+        ) from error
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    settings = Settings(
+        shape=Shape(arguments.stem_channels, tuple(arguments.depths), tuple(arguments.channels)),
+        crops=arguments.crops,
+        crop_px=arguments.crop_px,
+        batch=arguments.batch,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+    )
+    try:
+        run = Distillation(settings, arguments.photographs, arguments.teachers, arguments.run)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if not run.run():
+        print(f"stopped at step {run.step} of {settings.steps}; the same command goes on from here")
+        return 1
+    run.export(arguments.output)
+    print(f"{arguments.output} and {arguments.output.with_suffix('.log.jsonl')} are written")
+    return 0

@@ -1,0 +1,52 @@
+"""From the configuration's [source] table to a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.clock import Clock
+from edge_agent.config import tables
+from edge_agent.errors import ConfigError
+from edge_agent.sources.base import Source
+from edge_agent.sources.capture import Camera, Stream, VideoFile
+from edge_agent.sources.folder import FolderOnce, FolderWatch
+
+
+def make_source(table: tables.Source, clock: Clock) -> Source:
+    """Make a source, not yet open.
+
+    Raises:
+        ConfigError: if a file that the table names cannot be read.
+    """
+    match table:
+        case tables.FolderSource(mode="once"):
+            return FolderOnce(table.path, clock)
+        case tables.FolderSource():
+            return FolderWatch(table.path, table.poll_s, clock)
+        case tables.VideoSource():
+            return VideoFile(table.path, clock)
+        case tables.CameraSource():
+            return Camera(
+                table.device,
+                clock,
+                width_px=table.width_px,
+                height_px=table.height_px,
+                frames_per_s=table.frames_per_s,
+                pixel_format=table.pixel_format,
+            )
+        case tables.StreamSource():
+            password = read_secret(table.password_file) if table.password_file else None
+            return Stream(table.url, clock, user=table.user, password=password)
+        case tables.SimulatorSource():
+            raise NotImplementedError
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a file. Raises ConfigError if it cannot be read or is empty."""
+    try:
+        secret = path.read_text("utf-8").splitlines()[:1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the secret in {path}: {error}") from error
+    if not secret or not secret[0]:
+        raise ConfigError(f"{path} is empty: it should hold a password in its first line")
+    return secret[0]

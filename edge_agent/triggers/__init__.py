@@ -1,0 +1,1 @@
+"""Which frames, or which piece of a frame, are one part."""
