@@ -24,15 +24,16 @@ SIZE_TOLERANCE = 0.05
 _UNREADABLE_LIMIT = 0.05
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Image files directly in a folder, by name.
+def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """Image files in a folder, by name; with ``recursive``, in the folders below it too.
 
     Raises:
         DatasetError: if there is no such folder or no image in it.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    below = folder.rglob("*") if recursive else folder.iterdir()
+    files = sorted(p for p in below if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:
         kinds = ", ".join(sorted(s[1:] for s in SUFFIXES))
         raise DatasetError(f"no images in {folder}: looking for {kinds} files")

@@ -118,7 +118,7 @@ def _noise(rng: np.random.Generator, size: int) -> np.ndarray:
     field: Any = np.zeros((size, size), np.float32)
     for _ in range(int(rng.integers(1, 4))):
         grain = np.exp(rng.uniform(np.log(0.4), np.log(12), 2))
-        layer = rng.standard_normal((size, size), np.float32)
+        layer: Any = rng.standard_normal((size, size), np.float32)
         layer = cv2.GaussianBlur(layer, (0, 0), sigmaX=float(grain[0]), sigmaY=float(grain[1]))
         field += layer / (layer.std() + 1e-6) * rng.uniform(0.3, 1)
     if rng.random() < 0.3:  # a periodic structure: weave, thread, grating

@@ -45,6 +45,9 @@ class FolderSource(Table, tag_field="type", tag="folder", frozen=True, kw_only=T
             )
         ),
     ] = "once"
+    recursive: Annotated[
+        bool, Meta(description="`once`: also the images in the folders below it.")
+    ] = False
     poll_s: Annotated[Seconds, Meta(description="Watching: seconds between two looks.")] = 0.2
 
 

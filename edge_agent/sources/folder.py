@@ -25,13 +25,14 @@ class FolderOnce(Source):
     Args:
         folder: with the images.
         clock: for the frames' times.
+        recursive: also the images in the folders below it.
     """
 
     live = False
     resumable = False
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder, self._clock = folder, clock
+    def __init__(self, folder: Path, clock: Clock, *, recursive: bool = False) -> None:
+        self._folder, self._clock, self._recursive = folder, clock, recursive
         self._files: deque[Path] = deque()
         self._sequence = 0
         self._skipped = Skipped(0)
@@ -39,7 +40,7 @@ class FolderOnce(Source):
     def open(self) -> None:
         """See :meth:`Source.open`; starts from the first file."""
         try:
-            self._files = deque(list_images(self._folder))
+            self._files = deque(list_images(self._folder, recursive=self._recursive))
         except DatasetError as error:
             raise SourceUnavailable(str(error)) from error
         self._sequence = 0
@@ -58,7 +59,8 @@ class FolderOnce(Source):
                     raise SourceUnavailable(str(refusal)) from refusal
                 _log.warning("passed over: %s", error)
                 continue
-            frame = Frame(image, self._sequence, self._clock.monotonic_ns(), name=path.name)
+            name = path.relative_to(self._folder).as_posix()
+            frame = Frame(image, self._sequence, self._clock.monotonic_ns(), name=name)
             self._sequence += 1
             return frame
         return None

@@ -20,7 +20,7 @@ def make_source(table: tables.Source, clock: Clock) -> Source:
     """
     match table:
         case tables.FolderSource(mode="once"):
-            return FolderOnce(table.path, clock)
+            return FolderOnce(table.path, clock, recursive=table.recursive)
         case tables.FolderSource():
             return FolderWatch(table.path, table.poll_s, clock)
         case tables.VideoSource():

@@ -54,3 +54,18 @@ def random_network(seed: int, blocks: int = 4) -> Network:
             levels = rng.normal(0, 1500, channels).astype(np.int32)
             layers.append(Embedding(stride=stride, threshold=levels))
     return Network(name=f"random{seed}", layers=tuple(layers))
+
+
+def tiny_network() -> Network:
+    """A small backbone of the shape that detectors expect, always the same."""
+    rng = np.random.default_rng(20)
+    return Network(
+        "tiny",
+        (
+            random_stem(rng, 8, 64),
+            random_block(rng, 64, 64, kernel=3, stride=2),
+            Embedding(8, np.zeros(64, np.int32)),
+            random_block(rng, 64, 64, kernel=3, stride=2),
+            Embedding(16, np.zeros(64, np.int32)),
+        ),
+    )

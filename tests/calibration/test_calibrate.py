@@ -1,0 +1,178 @@
+"""From a folder of good images to a detector that tells bad ones apart."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration import Detector, Verdict, model_file
+from calibration.calibrate import Calibration, Settings, calibrate
+from calibration.dataset import open_dataset
+from calibration.errors import DatasetError, TooFewImages
+from calibration.evaluate import evaluate
+from calibration.preparation import Roi
+from calibration.report import write_report
+from kernels.backends import choose
+from tests.good_parts import draw_part, write_dataset, write_good
+from tests.random_networks import tiny_network
+
+SETTINGS = Settings(false_reject_rate=0.1, input_pixels=96 * 128, bank_entries=300)
+BACKEND = choose("numba").backend
+
+
+def _teach(folder: Path, settings: Settings = SETTINGS) -> Calibration:
+    return calibrate(folder, tiny_network(), BACKEND, settings)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture(scope="module")
+def taught(dataset: Path) -> Calibration:
+    return _teach(dataset / "train" / "good")
+
+
+def test_bad_parts_are_told_from_good_ones(dataset: Path, taught: Calibration) -> None:
+    result = evaluate(Detector(taught.model), open_dataset(dataset))
+    assert result.good == 12
+    assert result.defective == 9
+    assert result.image_auroc is not None
+    assert result.image_auroc > 0.95
+    assert result.pixel_auroc is not None
+    assert result.pixel_auroc > 0.9
+    assert result.escape_rate is not None
+    assert result.escape_rate < 0.4
+
+
+def test_figures_agree_with_single_inspections(dataset: Path, taught: Calibration) -> None:
+    detector = Detector(taught.model)
+    result = evaluate(detector, open_dataset(dataset))
+    scores: dict[str, list[float]] = {"good": [], "gash": []}
+    for kind, values in scores.items():
+        for path in sorted((dataset / "test" / kind).iterdir()):
+            values.append(detector.inspect(cv2.imread(str(path))).score)
+            assert result.scores[f"{kind}/{path.name}"] == values[-1]
+    limit = taught.threshold.value
+    assert result.false_reject_rate == pytest.approx(np.mean(np.array(scores["good"]) > limit))
+    assert result.escape_rate == pytest.approx(np.mean(np.array(scores["gash"]) <= limit))
+    assert result.per_defect["gash"].count == 9
+    assert result.per_defect["gash"].escape_rate == result.escape_rate
+
+
+@pytest.mark.parametrize("backend", ["tflite", "onnx", "reference"])
+def test_every_backend_gives_identical_scores(
+    dataset: Path, taught: Calibration, backend: str
+) -> None:
+    one, other = Detector(taught.model), Detector(taught.model, backend)
+    for path in sorted((dataset / "test" / "gash").iterdir())[:3]:
+        image = cv2.imread(str(path))
+        np.testing.assert_array_equal(one.inspect(image).map, other.inspect(image).map)
+
+
+def test_calibrating_twice_gives_the_same_model(dataset: Path, taught: Calibration) -> None:
+    again = _teach(dataset / "train" / "good")
+    np.testing.assert_array_equal(again.model.bank, taught.model.bank)
+    assert again.threshold == taught.threshold
+
+
+def test_held_out_scores_are_those_of_the_detector(taught: Calibration) -> None:
+    detector = Detector(taught.model)
+    for path, score in zip(taught.held_out, taught.scores, strict=True):
+        assert detector.inspect(cv2.imread(str(path))).score == score
+
+
+def test_a_model_survives_its_file(taught: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "ring.model"
+    sha256 = model_file.save(path, taught.model)
+    image = draw_part(7, bad=True)
+    before, after = Detector(taught.model).inspect(image), Detector.load(path).inspect(image)
+    np.testing.assert_array_equal(before.map, after.map)
+    assert before.regions == after.regions
+    assert model_file.load(path).sha256 == sha256
+
+
+def test_regions_lie_where_the_defect_is(taught: Calibration) -> None:
+    detector = Detector(taught.model)
+    inspection = detector.inspect(draw_part(5, bad=True))
+    assert inspection.verdict is Verdict.NG
+    mask = (draw_part(5, bad=True) != draw_part(5)).any(2)
+    rows, columns = np.nonzero(mask)
+    worst = inspection.regions[0]
+    assert worst.x - 12 < columns.mean() < worst.x + worst.width + 12
+    assert worst.y - 12 < rows.mean() < worst.y + worst.height + 12
+    for region in inspection.regions:
+        assert 0 < region.area_px <= region.width * region.height
+        assert region.x + region.width <= 128
+        assert region.y + region.height <= 96
+
+
+def test_a_good_part_has_no_regions(taught: Calibration) -> None:
+    inspection = Detector(taught.model).inspect(draw_part(0))
+    assert inspection.verdict is Verdict.OK
+    assert inspection.regions == ()
+    assert inspection.score == inspection.map.max() <= inspection.threshold
+
+
+def test_outside_the_region_of_interest_nothing_is_seen(dataset: Path) -> None:
+    settings = Settings(
+        false_reject_rate=0.1, roi=Roi(0, 0, 64, 96), input_pixels=96 * 64, bank_entries=300
+    )
+    detector = Detector(_teach(dataset / "train" / "good", settings).model)
+    image = draw_part(3)
+    spoilt = image.copy()
+    spoilt[:, 64:] = 255
+    one, other = detector.inspect(image), detector.inspect(spoilt)
+    np.testing.assert_array_equal(one.map, other.map)
+    full = detector.full_map(one, 96, 128)
+    assert (full[:, 64:] == 0).all()
+    assert (full[:, :64] > 0).any()
+
+
+def test_the_report_shows_the_most_unusual_parts(taught: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "ring.html"
+    write_report(path, taught, Detector(taught.model))
+    text = path.read_text("utf-8")
+    assert text.count("<img ") == 6
+    worst = taught.held_out[int(taught.scores.argmax())]
+    assert worst.name in text
+    assert taught.threshold.sentence in text
+    bars = re.findall(r"<title>(\d+)</title></rect>", text)
+    assert sum(map(int, bars)) == len(taught.scores)
+    assert "$" not in text
+
+
+def test_an_unreadable_file_is_passed_over_and_named(tmp_path: Path) -> None:
+    write_good(tmp_path, 30)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    result = _teach(tmp_path)
+    assert len(result.skipped) == 1
+    assert "broken.png" in result.skipped[0]
+    assert result.model.origin["good_images"] == 30
+
+
+def test_too_many_unreadable_files(tmp_path: Path) -> None:
+    write_good(tmp_path, 30)
+    for number in range(3):
+        (tmp_path / f"broken{number}.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"of 33 files cannot be read.*broken0.png"):
+        _teach(tmp_path)
+
+
+def test_too_few_images(tmp_path: Path) -> None:
+    write_good(tmp_path, 19)
+    with pytest.raises(TooFewImages, match="19 good images are too few: 20 at least"):
+        _teach(tmp_path)
+
+
+@pytest.mark.parametrize("odd", ["aaa.png", "zzz.png"])
+def test_images_of_different_sizes(tmp_path: Path, odd: str) -> None:
+    write_good(tmp_path, 25)
+    cv2.imwrite(str(tmp_path / odd), draw_part(0, height=64, width=64))
+    with pytest.raises(DatasetError, match=rf"1 of 26 images.*{odd} is 64 x 64, most are 128 x 96"):
+        _teach(tmp_path)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernels import network_file, reference
+from kernels.errors import NotOurFile, ShapeError
+from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_limit
+from tests.random_networks import random_block, random_network, random_stem
+
+RNG = np.random.default_rng(0)
+STEM = random_stem(RNG, 4, 64)
+BLOCK = random_block(RNG, 64, 64, kernel=3, stride=1)
+OUT = Embedding(4, np.zeros(64, np.int32))
+
+
+def test_a_file_gives_the_same_network(tmp_path: Path) -> None:
+    network = random_network(5)
+    network_file.save(tmp_path / "n.bnn", network, {"made": "here"})
+    back = network_file.load(tmp_path / "n.bnn")
+    side = 2 * network.size_multiple
+    image = RNG.integers(0, 256, (side, side, 3)).astype(np.uint8)
+    for one, other in zip(reference.run(back, image), reference.run(network, image), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert back.name == network.name
+
+
+def test_a_model_file_is_no_backbone_file(tmp_path: Path) -> None:
+    path = tmp_path / "n.bnn"
+    path.write_bytes(b"EA-MODEL" + bytes(100))
+    with pytest.raises(NotOurFile, match="backbone file"):
+        network_file.load(path)
+
+
+def test_multiply_accumulates_of_a_known_network() -> None:
+    block = random_block(RNG, 64, 128, kernel=3, stride=2)
+    network = Network("n", (STEM, BLOCK, block, Embedding(8, np.zeros(128, np.int32))))
+    assert network.macs(256, 256) == 64 * 64 * 64 * 576 + 32 * 32 * 128 * 576
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ((BLOCK, OUT), "must begin with a stem"),
+        ((), "must begin with a stem"),
+        ((STEM, BLOCK), "has no embedding"),
+        ((STEM, STEM, OUT), "a second stem"),
+        ((STEM, random_block(RNG, 128, 128, 3, 1), OUT), "reads 128 channels of a stream of 64"),
+        ((STEM, Embedding(8, OUT.threshold)), "says stride 8, stands at stride 4"),
+        ((STEM, Embedding(4, np.zeros(128, np.int32))), "128 levels for 64 channels"),
+        ((STEM, replace(BLOCK, stride=3), OUT), "strides are 1 or 2"),
+        ((STEM, replace(BLOCK, slope=BLOCK.slope.astype(np.int32)), OUT), "slope is int32"),
+        ((STEM, replace(BLOCK, slope=np.full(64, 32767, np.int16)), OUT), "exceeds"),
+        (
+            (STEM, replace(BLOCK, slope=np.full(64, slope_limit(576), np.int16)), OUT),
+            "may leave the range of int16",
+        ),
+        ((STEM, replace(BLOCK, leak=np.full(64, 257, np.int16)), OUT), "leak outside"),
+        ((STEM, replace(BLOCK, weights=BLOCK.weights[:, :2]), OUT), "kernels are 1x1 or 3x3"),
+        (
+            (replace(STEM, coarse_bias=np.full(64, 2**24, np.int32)), OUT),
+            "leave the range that float32 holds",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit(
+    layers: tuple[Stem | BinaryBlock | Embedding, ...], sentence: str
+) -> None:
+    if sentence == "may leave the range of int16":
+        layers = (layers[0], replace(layers[1], offset=np.full(64, 32767, np.int16)), layers[2])
+    with pytest.raises(ShapeError, match=sentence):
+        Network("bad", layers)
