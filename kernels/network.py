@@ -26,7 +26,7 @@ import numpy as np
 from kernels.bits import WORD_BITS, words_for
 from kernels.errors import ShapeError
 
-STREAM_STEPS = 32
+STREAM_STEPS = 64
 """Steps of the stream per unit of the float network that it was trained as."""
 
 STREAM_CLIP = 3640
@@ -36,19 +36,19 @@ _FLOAT32_EXACT = 1 << 24
 
 
 def slope_shift(count: int) -> int:
-    """Right shift after ``mismatches * slope``, for a convolution over ``count`` bits.
+    """Right shift after ``excess * slope``, for a convolution over ``count`` bits.
 
-    The largest shift for which ``mismatches << (15 - shift)`` fits an int16, so that the product,
+    The smallest shift for which ``excess << (15 - shift)`` fits an int16, so that the product,
     the rounding and the shift are one instruction where a processor has it (``pmulhrsw``,
     ``sqrdmulh``).
     """
-    return 15 - ((32767 // count).bit_length() - 1)
+    return 16 - (32767 // (count // 2)).bit_length()
 
 
 def slope_limit(count: int) -> int:
-    """Largest absolute slope for which ``mismatches * slope`` plus rounding is exact in float32."""
+    """Largest absolute slope for which ``excess * slope`` plus rounding is exact in float32."""
     half = 1 << slope_shift(count) >> 1
-    return min(32767, (_FLOAT32_EXACT - 1 - half) // count)
+    return min(32767, (_FLOAT32_EXACT - 1 - half) // (count // 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,11 @@ class Stem:
 class BinaryBlock:
     """A 3x3 or 1x1 XNOR-popcount convolution, added to the stream.
 
-    With bits ``b = stream > threshold`` (outside the picture: clear) and ``d`` the number of
-    mismatches between ``b`` and the weights over the window::
+    With bits ``b = stream > threshold`` (outside the picture: clear), the ``excess`` of a window is
+    half the sum of products of signs: ``count / 2`` less the bits of ``b`` that differ from the
+    weights::
 
-        y       = offset + ((d * slope + half) >> slope_shift(count))
+        y       = offset + ((excess * slope + half) >> slope_shift(count))
         y       = max(y, (y * leak + 128) >> 8)
         stream' = clip(shortcut(stream) + y, -32768, 32767)
 
@@ -301,7 +302,7 @@ def _check_block(block: BinaryBlock, channels: int, where: str) -> int:
     slope = np.abs(block.slope.astype(np.int64))
     if slope.max() > slope_limit(block.count):
         raise ShapeError(f"{where}: a slope of {slope.max()} exceeds {slope_limit(block.count)}")
-    reach = (slope * block.count >> slope_shift(block.count)) + 1
+    reach = (slope * (block.count // 2) >> slope_shift(block.count)) + 1
     if (np.abs(block.offset.astype(np.int64)) + reach).max() > 32767:
         raise ShapeError(f"{where}: offset and slope may leave the range of int16")
     return block.outputs

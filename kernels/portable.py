@@ -109,6 +109,7 @@ def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift
     outputs = weights.shape[1]
     inputs = stream.shape[2]
     half = np.int32((1 << shift) >> 1)
+    middle = np.int32(weights.shape[0] * 32)
     right = np.int32(shift)
     counts = np.empty(outputs, np.uint64)
     y = np.empty(outputs, np.int32)
@@ -116,7 +117,8 @@ def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift
         for column in range(out.shape[1]):
             _count_window(bits, weights, kernel, row * stride, column * stride, counts)
             for channel in range(outputs):
-                scaled = (np.int32(counts[channel]) * slope[channel] + half) >> right
+                excess = middle - np.int32(counts[channel])
+                scaled = (excess * slope[channel] + half) >> right
                 value = offset[channel] + scaled
                 leaked = (value * leak[channel] + np.int32(128)) >> np.int32(8)
                 y[channel] = max(value, leaked)

@@ -109,7 +109,8 @@ def add_to_stream(count: np.ndarray, stream: np.ndarray, block: BinaryBlock) -> 
     """
     shift = slope_shift(block.count)
     half = 1 << shift >> 1
-    y = block.offset + ((count * block.slope.astype(np.int32) + half) >> shift)
+    excess = block.count // 2 - count
+    y = block.offset + ((excess * block.slope.astype(np.int32) + half) >> shift)
     y = np.maximum(y, (y * block.leak.astype(np.int32) + 128) >> 8)
     shortcut = halve(stream) if block.stride == 2 else stream
     shortcut = np.tile(shortcut, block.outputs // block.inputs).astype(np.int32)

@@ -33,9 +33,7 @@ def random_block(
         threshold=rng.integers(-200, 200, inputs).astype(np.int16),
         weights=pack(rng.integers(0, 2, (outputs, kernel, kernel, inputs))),
         slope=np.clip(slope, -slope_limit(count), slope_limit(count)).astype(np.int16),
-        offset=np.clip(-scale * count / 2 + rng.normal(0, 50, outputs), -9999, 9999).astype(
-            np.int16
-        ),
+        offset=rng.normal(0, 50, outputs).astype(np.int16),
         leak=rng.integers(0, 257, outputs).astype(np.int16),
     )
 

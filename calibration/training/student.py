@@ -42,7 +42,7 @@ class Shape:
 
 
 def _as_integers(values: Tensor, dtype: type) -> np.ndarray:
-    return np.ascontiguousarray(values.round().numpy().astype(dtype))
+    return np.ascontiguousarray(_rounded(values).numpy().astype(dtype))
 
 
 class _Sign(torch.autograd.Function):
@@ -64,8 +64,13 @@ def _straight_through(exact: Tensor, differentiable: Tensor) -> Tensor:
     return differentiable + (exact - differentiable).detach()
 
 
+def _rounded(x: Tensor) -> Tensor:
+    # Half goes up, as it does where a kernel adds a half and shifts; torch.round goes to even.
+    return (x + 0.5).floor()
+
+
 def _quantised_weight(weight: Tensor) -> Tensor:
-    steps = (weight * _STEM_WEIGHT_STEPS).round().clamp(-127, 127) / _STEM_WEIGHT_STEPS
+    steps = _rounded(weight * _STEM_WEIGHT_STEPS).clamp(-127, 127) / _STEM_WEIGHT_STEPS
     return _straight_through(steps, weight.clamp(-1, 1))
 
 
@@ -88,9 +93,10 @@ class Stem(nn.Module):
         x = F.pad((image - 128) / 128, (1, 0, 1, 0), mode="replicate")
         x = F.conv2d(x, _quantised_weight(self.fine.weight), self.fine.bias, stride=2)
         top = 255 / _STEM_ACTIVATION_STEPS
-        stepped = (x * _STEM_ACTIVATION_STEPS).round().clamp(0, 255) / _STEM_ACTIVATION_STEPS
+        stepped = _rounded(x * _STEM_ACTIVATION_STEPS).clamp(0, 255) / _STEM_ACTIVATION_STEPS
         x = _straight_through(stepped, x.clamp(0, top))
-        return F.conv2d(x, _quantised_weight(self.coarse.weight), self.coarse.bias, stride=2)
+        x = F.conv2d(x, _quantised_weight(self.coarse.weight), self.coarse.bias, stride=2)
+        return _straight_through(_rounded(x * nw.STREAM_STEPS) / nw.STREAM_STEPS, x)
 
     @torch.no_grad()
     def standardise(self, image: Tensor) -> None:
@@ -108,9 +114,9 @@ class Stem(nn.Module):
 
     def export(self) -> nw.Stem:
         """Fold into integers."""
-        fine = (self.fine.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
-        coarse = (
-            (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).round().clamp(-127, 127)
+        fine = _rounded(self.fine.weight.detach().double() * _STEM_WEIGHT_STEPS).clamp(-127, 127)
+        coarse = _rounded(
+            (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).clamp(-127, 127)
         )
         # One unit of the fine sum is 1/128 (weight) * 1/128 (pixel); of the activation, 1/64.
         fine_shift = 8
@@ -163,11 +169,10 @@ class BinaryBlock(nn.Module):
             (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach().double()
         )
         bias = self.norm.bias.detach().double() - self.norm.running_mean.double() * scale
-        # sum of products = count - 2 * mismatches
-        shift = nw.slope_shift(count)
-        slope = -2 * scale * nw.STREAM_STEPS * (1 << shift)
+        # The sum of products of signs is twice the excess.
+        slope = 2 * scale * nw.STREAM_STEPS * (1 << nw.slope_shift(count))
         limit = nw.slope_limit(count)
-        offset = (bias + count * scale) * nw.STREAM_STEPS
+        offset = bias * nw.STREAM_STEPS
         weight = (self.weight.detach() > 0).permute(0, 2, 3, 1).contiguous().numpy()
         return nw.BinaryBlock(
             stride=self.stride,

@@ -1,8 +1,7 @@
 """A network as an ONNX graph of float32 operations that are exact on its integers.
 
-See ``kernels.network`` for why float32 is exact here. Bits are -1.0 and +1.0, a count of
-mismatches is ``(count - sum of products) / 2``, a right shift is a product with a power of two and
-a floor.
+See ``kernels.network`` for why float32 is exact here. Bits are -1.0 and +1.0, a right shift is a
+product with a power of two and a floor.
 """
 
 from __future__ import annotations
@@ -109,10 +108,9 @@ def _block(graph: _Graph, layer: BinaryBlock, stream: str) -> str:
     signs = np.where(unpack(layer.weights), 1.0, -1.0)
     weights = graph.constant(_convolution_weights(signs))
     products = graph.add("Conv", bits, weights, strides=[layer.stride, layer.stride])
-    twice = graph.add("Sub", graph.constant(float(layer.count)), products)
-    count = graph.add("Mul", twice, graph.constant(0.5))
+    excess = graph.add("Mul", products, graph.constant(0.5))
     shift = slope_shift(layer.count)
-    scaled = graph.add("Mul", count, graph.per_channel(layer.slope))
+    scaled = graph.add("Mul", excess, graph.per_channel(layer.slope))
     scaled = graph.add("Add", scaled, graph.constant(float(1 << shift >> 1)))
     y = graph.add("Add", graph.shifted_right(scaled, shift), graph.per_channel(layer.offset))
     leaked = graph.add("Mul", y, graph.per_channel(layer.leak))

@@ -51,7 +51,9 @@ def test_a_region_outside_or_too_small() -> None:
 
 def test_images_that_the_model_was_not_taught_on() -> None:
     fitted = Preparation.fit((100, 200), None, 65536, 16)
-    with pytest.raises(ImageMismatch, match=r"taught on images of 200 x 100.*this one is 100 x 200"):
+    with pytest.raises(
+        ImageMismatch, match=r"taught on images of 200 x 100.*this one is 100 x 200"
+    ):
         fitted.apply(np.zeros((200, 100, 3), np.uint8))
     with pytest.raises(ImageMismatch, match="float64"):
         fitted.apply(np.zeros((100, 200, 3)))

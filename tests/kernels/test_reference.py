@@ -84,7 +84,7 @@ def test_block_adds_a_scaled_and_leaked_convolution_to_its_shortcut() -> None:
         window = bits[2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
         count = int((window != weights[output]).sum())
         shift = slope_shift(576)
-        scaled = (count * int(block.slope[output]) + 2 ** (shift - 1)) // 2**shift
+        scaled = ((288 - count) * int(block.slope[output]) + 2 ** (shift - 1)) // 2**shift
         value = int(block.offset[output]) + scaled
         value = max(value, (value * int(block.leak[output]) + 128) // 256)
         mean = (int(stream[2 * y : 2 * y + 2, 2 * x : 2 * x + 2, output % 64].sum()) + 2) // 4
@@ -127,5 +127,6 @@ def test_a_picture_of_the_wrong_size_is_refused() -> None:
 @pytest.mark.parametrize("count", [64, 576, 1152, 2304, 4608])
 def test_slope_arithmetic_stays_exact_in_float32_and_fits_one_instruction(count: int) -> None:
     shift, limit = slope_shift(count), slope_limit(count)
-    assert count << (15 - shift) <= 32767 < count << (16 - shift)
-    assert count * limit + 2 ** (shift - 1) < 2**24
+    assert (count // 2) << (15 - shift) <= 32767 < (count // 2) << (16 - shift)
+    assert (count // 2) * limit + 2 ** (shift - 1) < 2**24
+    assert (count // 2) * (limit + 1) + 2 ** (shift - 1) >= 2**24 or limit == 32767
