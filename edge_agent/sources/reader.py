@@ -55,6 +55,7 @@ class FrameReader:
         self.slot = FrameSlot(newest_wins=self.live)
         self._stop = threading.Event()
         self._opened = threading.Event()
+        self._refusal: SourceError | None = None
         self._thread = threading.Thread(target=self._work, args=(self._source,), daemon=True)
         self._last_progress_ns = 0
         self.frames = 0
@@ -75,9 +76,9 @@ class FrameReader:
         if not self._opened.wait(2 * self._read_timeout_s + 10):
             self._stop.set()
             raise SourceUnavailable("the source did not open in time: nothing came back from it")
-        if self.failure is not None:
+        if self._refusal is not None:
             self._stop.set()
-            raise self.failure
+            raise self._refusal
         return self
 
     def __exit__(
@@ -117,9 +118,12 @@ class FrameReader:
             except SourceError as error:
                 if self._over(source):
                     break
-                if not self._opened.is_set() or not source.resumable:
-                    self.failure = error
+                if not self._opened.is_set():
+                    self._refusal = error
                     self._opened.set()
+                    break
+                if not source.resumable:
+                    self.failure = error
                     break
                 self._note(error)
             pause_s = _FIRST_PAUSE_S if self.frames > frames_before else pause_s
