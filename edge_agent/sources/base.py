@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Self
 
 from edge_agent.frame import Frame
 
@@ -16,9 +16,15 @@ class Source(ABC):
     One thread at a time may use a source.
     """
 
-    live: ClassVar[bool]
-    """Whether frames come whether or not anybody looks. Of a live source the newest frame wins and
-    the others are dropped and counted; a source that is not live waits, and every frame counts."""
+    @property
+    @abstractmethod
+    def live(self) -> bool:
+        """Whether frames come whether or not anybody looks.
+
+        Of a live source the newest frame wins and the others are dropped and counted; a source that
+        is not live waits, and every frame counts. A source of which this is always so may say
+        `live = True` in its class.
+        """
 
     @abstractmethod
     def open(self) -> None:
