@@ -16,8 +16,8 @@ class Truth:
         defect: name of its defect; None for a good part.
         mask: bool (h, w) of the frame, the defect's pixels; None where unknown or good. All False
             while a known defect is outside the frame.
-        box: x, y, width, height of the part in the frame, in pixels, clipped to the frame; None
-            where unknown.
+        box: x, y, width, height in pixels, the rectangle around the whole part, clipped to the
+            frame; None where unknown.
     """
 
     part: int

@@ -21,7 +21,7 @@ Defect = Callable[[PartPicture, float, np.random.Generator], np.ndarray]
 _FAINTEST = 0.04
 """Contrast at subtlety 1, as a share of that at 0: a few grey levels."""
 
-_COVERED = 0.2
+_COVERED = 0.05
 """A pixel belongs to a defect if at least this share of it is covered."""
 
 
@@ -35,7 +35,7 @@ def scratch(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.
         middle[1] - length / 2 * np.sin(heading),
     )
     path = strokes.wander(rng, start, heading, length, bend_rad=0.2)
-    width = max(0.8, part.radius_px * rng.uniform(0.008, 0.015))
+    width = max(1.0, part.radius_px * rng.uniform(0.010, 0.020))
     bright = strokes.line(part.shape, path, width)
     dark = strokes.line(part.shape, path - width * np.array(TOWARDS_LIGHT), width)
     dark = np.maximum(dark - bright, 0)
@@ -59,7 +59,7 @@ def dent(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.nda
     slope = 1.3 * inside * (dx * TOWARDS_LIGHT[0] + dy * TOWARDS_LIGHT[1]) / radius
     shade = -hollow * 230 * slope - 30 * inside**2
     _shade(part, shade * _strength(subtlety))
-    return _mask(part, (inside > 0.08).astype(np.float32))
+    return _mask(part, (inside > 0.03).astype(np.float32))
 
 
 def stain(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.ndarray:
@@ -90,9 +90,9 @@ def missing_print(part: PartPicture, subtlety: float, rng: np.random.Generator) 
     middle = part.centre[1] + radius * rng.uniform(-0.16, 0.24)
     half = radius * rng.uniform(0.08, 0.14)
     _, dy = _offsets(part, part.centre[0], middle)
-    stripe = np.clip(half + 0.5 - np.abs(dy), 0, 1) * (part.ink > 0)
+    stripe = np.clip(half + 0.5 - np.abs(dy), 0, 1) * (part.ink > 0.05)
     _uncover(part, stripe * _strength(subtlety))
-    return _mask(part, stripe * part.ink)
+    return _mask(part, stripe)
 
 
 def crack(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.ndarray:
@@ -111,7 +111,7 @@ def crack(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.nd
     branch = strokes.wander(
         rng, (fork[0], fork[1]), turn, 0.4 * length, bend_rad=0.4, jitter_rad=0.5
     )
-    width = max(1.0, 0.012 * radius)
+    width = max(1.0, 0.015 * radius)
     gap = np.maximum(
         strokes.line(part.shape, path, width), strokes.line(part.shape, branch, 0.7 * width)
     )
@@ -125,7 +125,7 @@ def fibre(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.nd
     length = part.radius_px * rng.uniform(0.5, 0.9)
     heading = rng.uniform(0, 2 * np.pi)
     path = strokes.wander(rng, start, heading, length, bend_rad=2.4)
-    width = max(1.0, 0.013 * part.radius_px)
+    width = max(1.2, 0.017 * part.radius_px)
     thread = strokes.line(part.shape, path, width)
     shadow = strokes.line(part.shape, path - 1.6 * width * np.array(TOWARDS_LIGHT), width)
     shadow = np.maximum(shadow - thread, 0)
@@ -213,4 +213,4 @@ def _store(part: PartPicture, values: np.ndarray) -> None:
 
 
 def _mask(part: PartPicture, cover: np.ndarray) -> np.ndarray:
-    return np.asarray((cover >= _COVERED) & (part.solid > 0.5))
+    return np.asarray(cover * part.solid >= _COVERED)

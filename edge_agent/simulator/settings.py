@@ -120,14 +120,16 @@ class SimulatorSettings:
         across = self.largest_diameter_px + 2 * (self.position_jitter_px + GAP_PX + self.rail_px)
         if across > self.height_px:
             raise ValueError(
-                f"part_diameter_px is {self.part_diameter_px:g}; with its jitter and the rails "
-                f"that needs {across:.0f} px, and height_px is {self.height_px}."
+                f"part_diameter_px is {self.part_diameter_px:g}; with position_jitter_px "
+                f"{self.position_jitter_px:g} and the rails that needs {across:.0f} px, and "
+                f"height_px is {self.height_px}."
             )
         along = self.largest_diameter_px + 2 * self.part_spacing_spread_px + GAP_PX
         if self.part_spacing_px < along:
             raise ValueError(
-                f"part_spacing_px is {self.part_spacing_px:g}; it must be at least {along:.0f}, "
-                "or parts of this diameter and spread could touch."
+                f"part_spacing_px is {self.part_spacing_px:g}; it must be at least {along:.0f} for "
+                f"part_diameter_px {self.part_diameter_px:g} and part_spacing_spread_px "
+                f"{self.part_spacing_spread_px:g}, or parts could touch."
             )
         most = self.width_px - self.largest_diameter_px
         if self.belt_px_per_frame > most:

@@ -5,6 +5,8 @@ All functions give a coverage: float32 (h, w), the share of each pixel that is c
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -95,9 +97,12 @@ def _draw(
         cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_8, _FRACTION_BITS)
         ink = 1.0
     else:
-        thickness = max(1, round(width_px * OVERSAMPLING))
+        # OpenCV draws lines of 1, and lines of an even thickness one wider: 1, 3, 5, ... pixels.
+        wanted = width_px * OVERSAMPLING
+        drawn = 2 * max(0, math.ceil((wanted - 1.5) / 2)) + 1
+        thickness = max(1, drawn - 1)
         cv2.polylines(canvas, [fixed], False, 255, thickness, cv2.LINE_8, _FRACTION_BITS)
-        ink = min(1.0, width_px * OVERSAMPLING / thickness)
+        ink = min(1.0, wanted / drawn)
     small = cv2.resize(canvas, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     coverage[top:bottom, left:right] = small.astype(np.float32) * np.float32(ink / 255)
     return coverage
