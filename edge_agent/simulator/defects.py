@@ -146,8 +146,7 @@ def chip(part: PartPicture, subtlety: float, rng: np.random.Generator) -> np.nda
     )
     shape = strokes.outline(rng, centre, radius * rng.uniform(0.09, 0.15), 0.35, 1.4)
     body = strokes.area(part.shape, shape)
-    facets = cv2.GaussianBlur(rng.standard_normal(part.shape, np.float32), (0, 0), 2.0)
-    facets = facets / facets.std()
+    facets = cv2.resize(rng.standard_normal((24, 24), np.float32), part.shape[::-1])
     wall = np.maximum(body - strokes.area(part.shape, centre + (shape - centre) * 0.8), 0)
     dx, dy = _offsets(part, *centre)
     # The wall on the light's side lies in shadow, the opposite one is lit.
@@ -194,22 +193,36 @@ def _offsets(part: PartPicture, x: float, y: float) -> tuple[np.ndarray, np.ndar
 
 def _tint(part: PartPicture, cover: np.ndarray, colour: tuple[float, ...]) -> None:
     """Mix a colour into the picture where it is covered, where there is steel."""
-    cover = (cover * part.solid)[..., None]
-    _store(part, part.picture + (np.array(colour, np.float32) - part.picture) * cover)
+    region = _around(cover)
+    patch = part.picture[region]
+    cover = (cover[region] * part.solid[region])[..., None]
+    _store(patch, patch + (np.array(colour, np.float32) - patch) * cover)
 
 
 def _shade(part: PartPicture, grey_levels: np.ndarray) -> None:
     """Make the picture brighter or darker, where there is steel."""
-    _store(part, part.picture + (grey_levels * part.solid)[..., None])
+    region = _around(grey_levels)
+    patch = part.picture[region]
+    _store(patch, patch + (grey_levels[region] * part.solid[region])[..., None])
 
 
 def _uncover(part: PartPicture, cover: np.ndarray) -> None:
     """Show the part as it is without holes and print, where covered."""
-    _store(part, part.picture + (part.blank.astype(np.float32) - part.picture) * cover[..., None])
+    region = _around(cover)
+    patch = part.picture[region]
+    _store(
+        patch, patch + (part.blank[region].astype(np.float32) - patch) * cover[region][..., None]
+    )
 
 
-def _store(part: PartPicture, values: np.ndarray) -> None:
-    part.picture[:] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _around(values: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rectangle that holds everything but zeros."""
+    x, y, width, height = cv2.boundingRect((values != 0).astype(np.uint8))
+    return np.s_[y : y + height, x : x + width]
+
+
+def _store(patch: np.ndarray, values: np.ndarray) -> None:
+    patch[:] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def _mask(part: PartPicture, cover: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ class Line:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._reach_px = math.ceil(settings.largest_diameter_px / 2) + settings.margin_px
-        self.part = lru_cache(maxsize=256)(self._plan)
+        self._remembered = lru_cache(maxsize=256)(self._plan)
 
     @property
     def frames(self) -> int | None:
@@ -52,6 +52,10 @@ class Line:
         last = self.part(self._settings.parts - 1)
         way_px = last.behind_px + self._settings.width_px + self._reach_px
         return math.ceil(way_px / self._settings.belt_px_per_frame)
+
+    def part(self, number: int) -> PlannedPart:
+        """The part of that number, 0 or more, whether or not the line ends before it."""
+        return self._remembered(number)
 
     def belt_px(self, frame: int) -> int:
         """How far the belt has moved since frame 0."""

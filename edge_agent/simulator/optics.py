@@ -20,7 +20,7 @@ class Optics:
         self._across = lens
 
     def see(self, picture: np.ndarray) -> np.ndarray:
-        """A float32 (h, w) or (h, w, 3) picture as it falls on the sensor."""
+        """A picture (h, w) or (h, w, 3), uint8 or float32, as it falls on the sensor."""
         return cv2.sepFilter2D(picture, -1, self._along, self._across)
 
     def smear(self, mask: np.ndarray) -> np.ndarray:

@@ -1,8 +1,6 @@
 """Drawing a good part: a turned steel cap with six bolt holes and a printed label.
 
-A cap is round, so most of it is a profile along its radius: tone, lean of the surface, strength of
-the reflection. What is not round (holes, label) is drawn on top and turns with the part; the light
-does not. The reflection of a turned face is the bow tie that everyone knows from a pan's bottom.
+Label and holes turn with the part; the light on them does not.
 """
 
 from __future__ import annotations
@@ -14,13 +12,12 @@ from edge_agent.simulator.label import INK_BGR, Label, draw_label
 from edge_agent.simulator.part_picture import TOWARDS_LIGHT, Hole, PartPicture
 from edge_agent.simulator.randomness import Topic, generator
 from edge_agent.simulator.settings import SimulatorSettings
+from edge_agent.simulator.steel import TurnedSteel
 
 HOLES = 6
 _HOLE_CIRCLE, _HOLE, _SINK = 0.74, 0.072, 0.104  # radii, as shares of the part's
-_LABEL, _POCKET, _GROOVE, _CHAMFER = 0.46, 0.51, 0.56, 0.93
-_SAMPLES_PER_PX = 8
+_LABEL = 0.46
 _STEEL_BGR = np.array([1.015, 1.0, 0.98], np.float32)
-_GRAIN_SIDE = 1024
 
 
 class PartPainter:
@@ -33,10 +30,7 @@ class PartPainter:
         self._settings = settings
         self._side = int(np.ceil(settings.largest_diameter_px)) + 2 * settings.margin_px
         self._label: Label = draw_label(round(_LABEL * settings.part_diameter_px / 2))
-        rng = generator(settings.seed, Topic.TOOL)
-        self._marks = _turning_marks(rng, self._side)
-        grain = rng.standard_normal((_GRAIN_SIDE, _GRAIN_SIDE), np.float32)
-        self._grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * np.float32(2.5)
+        self._steel = TurnedSteel(settings, self._side)
 
     def paint(self, number: int) -> PartPicture:
         """Draw the part of that number, without any defect."""
@@ -50,7 +44,7 @@ class PartPainter:
         dy = (np.arange(self._side) - centre[1]).astype(np.float32)[:, None]
         distance = np.sqrt(dx * dx + dy * dy)
 
-        steel = self._steel(rng, radius, dx, dy, distance)
+        steel = self._steel.draw(rng, radius, dx, dy)
         blank = cv2.merge([cv2.convertScaleAbs(steel, alpha=float(tint)) for tint in _STEEL_BGR])
         ink = np.zeros_like(distance)
         label = self._stick_label(blank, ink, centre, radius, turn)
@@ -70,39 +64,6 @@ class PartPainter:
         for hole in holes:
             _drill(picture, solid, hole)
         return PartPicture(picture, blank, coverage, solid, ink, centre, radius, holes)
-
-    def _steel(
-        self,
-        rng: np.random.Generator,
-        radius: float,
-        dx: np.ndarray,
-        dy: np.ndarray,
-        distance: np.ndarray,
-    ) -> np.ndarray:
-        """float32 (s, s), grey levels of the turned body."""
-        variation = self._settings.texture_variation
-        own = _turning_marks(rng, self._side)
-        marks = self._marks * np.float32(1 - variation) + own * np.float32(variation)
-        level = 1 + 0.07 * variation * rng.uniform(-1, 1)
-        glint_rad = np.arctan2(TOWARDS_LIGHT[1], TOWARDS_LIGHT[0])
-        glint_rad += 0.25 * variation * rng.uniform(-1, 1)
-
-        base, lean, shine, roughness = _profile(radius, marks, self._side)
-        index = (distance * _SAMPLES_PER_PX).astype(np.int32)
-        safe = np.maximum(distance, 1)
-        towards = (dx * np.float32(TOWARDS_LIGHT[0]) + dy * np.float32(TOWARDS_LIGHT[1])) / safe
-        along = (dx * np.float32(np.cos(glint_rad)) + dy * np.float32(np.sin(glint_rad))) / safe
-        bow = along * along
-        cross = 1 - bow
-        glint = bow * bow * bow + np.float32(0.25) * cross * cross * cross * cross
-        left, top = rng.integers(0, _GRAIN_SIDE - min(self._side, _GRAIN_SIDE) + 1, 2)
-        grain: np.ndarray = self._grain[top : top + self._side, left : left + self._side]
-        if grain.shape != distance.shape:  # a part larger than the stock of grain
-            grain = cv2.resize(grain, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
-        steel: np.ndarray = base[index] + lean[index] * towards + shine[index] * glint
-        steel *= np.float32(level)
-        steel += roughness[index] * grain
-        return np.asarray(np.clip(steel, 0, 255))
 
     def _stick_label(
         self,
@@ -139,40 +100,6 @@ class PartPainter:
         blank[region] = np.clip(patch, 0, 255).astype(np.uint8)
         ink[region] = cv2.warpAffine(label.ink, matrix, (side, side)) * cover
         return region
-
-
-def _turning_marks(rng: np.random.Generator, side: int) -> np.ndarray:
-    """float32 (n,), the grooves a lathe leaves, along a radius; zero mean, unit deviation."""
-    samples = side * _SAMPLES_PER_PX
-    marks = np.zeros(samples, np.float32)
-    for spread, weight in ((3, 0.6), (9, 1.0), (60, 0.7)):
-        noise = rng.standard_normal((1, samples), np.float32)
-        layer = cv2.GaussianBlur(noise, (0, 0), sigmaX=spread, sigmaY=0.1)[0]
-        marks += np.float32(weight) * layer / layer.std()
-    return np.asarray(marks / marks.std())
-
-
-def _profile(
-    radius: float, marks: np.ndarray, side: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """float32 (n,) each, along a radius: tone, lean towards outside, shine, roughness."""
-    share = np.arange(len(marks), dtype=np.float32) / np.float32(_SAMPLES_PER_PX * radius)
-    zones = [share < _POCKET, share < 0.5 * (_POCKET + _GROOVE), share < _GROOVE, share < _CHAMFER]
-    #                          pocket  inner wall  outer wall  face  chamfer
-    base = np.select(zones, [118, 96, 88, 142], 136).astype(np.float32)
-    lean = np.select(zones, [0, -52, 46, 0], 62).astype(np.float32)
-    shine = np.select(zones, [12, 8, 8, 74], 22).astype(np.float32)
-    depth = np.select(zones, [1.5, 2, 2, 9], 4).astype(np.float32)
-    roughness = np.select(zones, [4.0, 2, 2, 3.0], 2).astype(np.float32)
-    base = base + depth * marks
-    shine = shine * (1 + np.float32(0.16) * marks)
-    soft = (0, 0)
-    spread = 0.7 * _SAMPLES_PER_PX
-    base, lean, shine = (
-        cv2.GaussianBlur(table[None, :], soft, sigmaX=spread, sigmaY=0.1)[0]
-        for table in (base, lean, shine)
-    )
-    return base, lean, shine, roughness
 
 
 def _drill(picture: np.ndarray, solid: np.ndarray, hole: Hole) -> None:

@@ -57,13 +57,14 @@ class SpriteMaker:
             mask = DEFECTS[part.defect](drawn, part.subtlety, rng)
             mask = self._optics.smear(mask)
         see, cover = self._optics.see, drawn.coverage
-        light = see(drawn.picture * cover[..., None])
+        opaque = cv2.convertScaleAbs(cover, alpha=255)
+        light = cv2.multiply(drawn.picture, cv2.merge([opaque] * 3), scale=1 / 255)
         shown = see((1 - cover) * (1 - _shadow(drawn)))
         share = cv2.convertScaleAbs(shown, alpha=255)
-        box = cv2.boundingRect((see(cover) >= 0.5).astype(np.uint8))
+        box = cv2.boundingRect((cover >= 0.5).astype(np.uint8))
         return Sprite(
-            cv2.convertScaleAbs(light),
-            cv2.merge([share, share, share]),
+            see(light),
+            cv2.merge([share] * 3),
             mask,
             (box[0], box[1], box[2], box[3]),
         )

@@ -132,6 +132,18 @@ def test_the_mask_is_empty_while_the_defect_is_outside() -> None:
     assert max(sizes) > 50
 
 
+def test_a_part_is_drawn_where_the_plan_has_it() -> None:
+    scene = Scene(settings(position_jitter_px=10))
+    for frame in range(20, 60):
+        planned = {part.number: (x, part.across_px) for part, x in scene.line.visible(frame)}
+        for truth in scene.render(frame)[1]:
+            assert truth.box is not None
+            x, y, width, height = truth.box
+            if 0 < x < 640 - width:
+                middle = (x + (width - 1) / 2, y + (height - 1) / 2)
+                assert middle == pytest.approx(planned[truth.part], abs=1.5)
+
+
 def test_the_belt_moves_with_its_speed() -> None:
     scene = Scene(settings(parts=1, noise_grey_levels=0, lighting_variation=0))
     one, other = (
