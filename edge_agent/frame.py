@@ -14,12 +14,16 @@ class Truth:
     Attributes:
         part: number of the part.
         defect: name of its defect; None for a good part.
-        mask: bool (h, w) of the frame, the defect's pixels; None where unknown or good.
+        mask: bool (h, w) of the frame, the defect's pixels; None where unknown or good. All False
+            while a known defect is outside the frame.
+        box: x, y, width, height in pixels, the rectangle around the whole part, clipped to the
+            frame; None where unknown.
     """
 
     part: int
     defect: str | None
     mask: np.ndarray | None = None
+    box: tuple[int, int, int, int] | None = None
 
     @property
     def is_defective(self) -> bool:

@@ -109,14 +109,21 @@ class StreamSource(LiveTable, tag_field="type", tag="stream", frozen=True, kw_on
 class SimulatorSource(LiveTable, tag_field="type", tag="simulator", frozen=True, kw_only=True):
     """A rendered line with parts and defects, for trying things out."""
 
-    seed: Annotated[int, Meta(description="Same seed, same parts.")] = 0
+    seed: Annotated[Annotated[int, Meta(ge=0)], Meta(description="Same seed, same parts.")] = 1
     frames_per_s: Annotated[
         Annotated[float, Meta(gt=0, le=1000)], Meta(description="Frame rate, 1/s.")
     ] = 30.0
     defect_share: Annotated[Share, Meta(description="Share of parts with a defect, 0 .. 1.")] = 0.1
-    subtlety: Annotated[
-        Share, Meta(description="How hard defects are to see: 0 blatant, 1 nearly invisible.")
-    ] = 0.3
+    belt_speed_px_per_s: Annotated[
+        Annotated[float, Meta(gt=0)], Meta(description="Speed of the belt, px/s.")
+    ] = 480.0
+    subtlety_min: Annotated[
+        Share, Meta(description="Defects are at least this hard to see: 0 blatant, 1 invisible.")
+    ] = 0.0
+    subtlety_max: Annotated[Share, Meta(description="And at most this hard to see.")] = 0.5
+    paced: Annotated[
+        bool, Meta(description="Frames come at their rate; otherwise as fast as they are read.")
+    ] = True
     parts: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(description="Number of parts after which the line ends; endless if absent."),

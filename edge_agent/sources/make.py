@@ -7,6 +7,7 @@ from pathlib import Path
 from edge_agent.clock import Clock
 from edge_agent.config import tables
 from edge_agent.errors import ConfigError
+from edge_agent.simulator import SimulatedLine, SimulatorSettings
 from edge_agent.sources.base import Source
 from edge_agent.sources.capture import Camera, Stream, VideoFile
 from edge_agent.sources.folder import FolderOnce, FolderWatch
@@ -38,7 +39,23 @@ def make_source(table: tables.Source, clock: Clock) -> Source:
             password = read_secret(table.password_file) if table.password_file else None
             return Stream(table.url, clock, user=table.user, password=password)
         case tables.SimulatorSource():
-            raise NotImplementedError
+            return SimulatedLine(simulator_settings(table), clock)
+
+
+def simulator_settings(table: tables.SimulatorSource) -> SimulatorSettings:
+    """The simulator's settings from its table. Raises ConfigError if they make no line."""
+    try:
+        return SimulatorSettings(
+            seed=table.seed,
+            frames_per_s=table.frames_per_s,
+            belt_speed_px_per_s=table.belt_speed_px_per_s,
+            defect_share=table.defect_share,
+            subtlety=(table.subtlety_min, table.subtlety_max),
+            parts=table.parts,
+            paced=table.paced,
+        )
+    except ValueError as error:
+        raise ConfigError(f"[source] {error}") from error
 
 
 def read_secret(path: Path) -> str:

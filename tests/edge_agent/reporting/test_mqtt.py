@@ -91,9 +91,7 @@ def test_beyond_the_limit_messages_are_counted_as_lost(broker: Mosquitto, settin
         assert publisher.drain(0) + publisher.lost == 200
 
 
-def test_the_last_will_speaks_for_an_agent_that_vanishes(
-    broker: Mosquitto, settings: Mqtt
-) -> None:
+def test_the_last_will_speaks_for_an_agent_that_vanishes(broker: Mosquitto, settings: Mqtt) -> None:
     with Subscriber(broker, PREFIX) as witness, _publisher(settings) as publisher:
         publisher.wait_for_answer(20)
         connection = publisher._client.socket()
@@ -124,9 +122,7 @@ def test_a_wrong_password_is_refused_with_a_sentence(settings: Mqtt) -> None:
         check_broker(settings, "check")
 
 
-def test_an_unknown_certificate_is_refused_with_a_sentence(
-    settings: Mqtt, tmp_path: Path
-) -> None:
+def test_an_unknown_certificate_is_refused_with_a_sentence(settings: Mqtt, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     with pytest.raises(BrokerRefused, match=r"certificate .* is not accepted .*\[mqtt\] ca_file"):
@@ -141,7 +137,9 @@ def test_a_certificate_for_another_name_is_refused(settings: Mqtt) -> None:
 
 def test_nobody_at_the_address() -> None:
     nobody = Mqtt(host="127.0.0.1", port=free_port(), prefix="p")
-    with pytest.raises(BrokerUnreachable, match=r"cannot be reached .*check \[mqtt\] host and port"):
+    with pytest.raises(
+        BrokerUnreachable, match=r"cannot be reached .*check \[mqtt\] host and port"
+    ):
         check_broker(nobody, "check")
 
 
