@@ -34,18 +34,19 @@ _log = logging.getLogger(__name__)
 
 
 class _Client(paho.Client):
-    """paho tries again silently; this one remembers why it had to."""
+    """paho tries again silently; this one remembers why it had to, in words."""
 
-    last_error: Exception | None = None
+    reason = ""
+    is_certificate = False
 
     def reconnect(self) -> MQTTErrorCode:
         try:
-            result = super().reconnect()
+            return super().reconnect()
         except OSError as error:
-            self.last_error = error
+            # Only words are kept: the error itself would keep the failed socket open.
+            self.is_certificate = isinstance(error, ssl.SSLCertVerificationError)
+            self.reason = getattr(error, "verify_message", "") or error.strerror or str(error)
             raise
-        self.last_error = None
-        return result
 
 
 class MqttPublisher:
@@ -196,9 +197,8 @@ class MqttPublisher:
         self._answered.set()
 
     def _connect_failed(self, client: paho.Client, userdata: Any) -> None:
-        error = self._client.last_error
-        if isinstance(error, ssl.SSLError):
-            reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        reason = self._client.reason
+        if self._client.is_certificate:
             self._refusal = (
                 f"the certificate of the broker {self._address} is not accepted ({reason}): check"
                 " [mqtt] ca_file and host"
@@ -207,8 +207,8 @@ class MqttPublisher:
             self._answered.set()
             return
         self._say(
-            f"the broker {self._address} cannot be reached ({error}): check [mqtt] host and port,"
-            " and that it runs"
+            f"the broker {self._address} cannot be reached ({reason}): check [mqtt] host, port"
+            " and tls, and that it runs"
         )
         self._answered.set()
 

@@ -18,8 +18,8 @@ class SimulatedLine(Source):
 
     A paced line runs in real time, as a camera on a belt does: who reads too slowly misses frames,
     and the gap shows in their sequence numbers. An unpaced line waits for its reader. Opening
-    again starts again at frame 0. A paced line is live, an unpaced one is not. `captured_at_ns` is the moment the picture shows on a paced line,
-    and the moment of reading on an unpaced one.
+    again starts again at frame 0. A paced line is live, an unpaced one is not. `captured_at_ns` is
+    the moment the picture shows on a paced line, and the moment of reading on an unpaced one.
 
     One thread at a time may read; `close` and `interrupt` may be called from another thread, and
     end a `read` that waits.

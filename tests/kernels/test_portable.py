@@ -19,7 +19,7 @@ from kernels.bits import pack
     width=st.integers(1, 7),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_convolve_to_bits_is_the_reference(  # noqa: PLR0913
+def test_convolve_to_bits_is_the_reference(
     kernel: int, stride: int, inputs: int, outputs: int, height: int, width: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
