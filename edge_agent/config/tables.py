@@ -110,6 +110,10 @@ class SimulatorSource(LiveTable, tag_field="type", tag="simulator", frozen=True,
     """A rendered line with parts and defects, for trying things out."""
 
     seed: Annotated[Annotated[int, Meta(ge=0)], Meta(description="Same seed, same parts.")] = 1
+    machine_seed: Annotated[
+        Annotated[int, Meta(ge=0)],
+        Meta(description="Same machine seed, same belt, tool marks and light."),
+    ] = 1
     frames_per_s: Annotated[
         Annotated[float, Meta(gt=0, le=1000)], Meta(description="Frame rate, 1/s.")
     ] = 30.0
@@ -152,6 +156,15 @@ class PartTrigger(Table, tag_field="type", tag="part", frozen=True, kw_only=True
         Annotated[int, Meta(ge=1, le=255)],
         Meta(description="Grey levels by which a part differs from the empty belt."),
     ] = 25
+    empty_belt: Annotated[
+        Path | None,
+        Meta(
+            description=(
+                "Picture of the empty belt from this camera. Without it the belt is learnt from"
+                " the first seconds, which fails where parts hide most of it."
+            )
+        ),
+    ] = None
     min_area_px: Annotated[
         Pixels | None,
         Meta(description="Smaller things are no part, px; a quarter of the cut-out if absent."),

@@ -19,7 +19,7 @@ class Belt:
     """The belt, drawn once; a frame shows a stretch of it. Threads may share it."""
 
     def __init__(self, settings: SimulatorSettings, optics: Optics) -> None:
-        rng = generator(settings.seed, Topic.BELT)
+        rng = generator(settings.machine_seed, Topic.BELT)
         self._width = settings.width_px
         self._lap = round(_LAP_FRAMES * settings.width_px)
         grey = _weave(rng, settings.height_px, self._lap)
@@ -38,7 +38,7 @@ class Belt:
 
 def draw_rail(settings: SimulatorSettings) -> np.ndarray:
     """uint8 (rail, w, 3), the upper guide rail, a brushed profile; the lower one is its mirror."""
-    rng = generator(settings.seed, Topic.BELT, 1)
+    rng = generator(settings.machine_seed, Topic.BELT, 1)
     height, width = settings.rail_px, settings.width_px
     across = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     # Lit upper edge, flat face with a slot in it, and the inner edge that drops to the belt.

@@ -32,7 +32,7 @@ class Lighting:
         self._variation = settings.lighting_variation
         self._frames_per_step = max(1, round(_STEP_S * settings.frames_per_s))
         self._step_s = self._frames_per_step / settings.frames_per_s
-        self._phases = generator(settings.seed, Topic.LIGHT).uniform(0, 2 * np.pi, (3, 2))
+        self._phases = generator(settings.machine_seed, Topic.LIGHT).uniform(0, 2 * np.pi, (3, 2))
         width, height = settings.width_px, settings.height_px
         self._x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
         self._y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]

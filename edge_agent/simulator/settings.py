@@ -16,7 +16,10 @@ class SimulatorSettings:
     """A simulated line. All of it follows from these values; nothing else decides.
 
     Attributes:
-        seed: the same seed gives the same line, 0 or more.
+        seed: of the parts that come, their defects, and noise, 0 or more.
+        machine_seed: of what stays from one day to the next, 0 or more: the belt, the tool whose
+            marks all parts bear, the light. Teach with one seed and inspect with another, on the
+            same machine.
         width_px: of a frame, 160 to 4096. Parts travel along it, from left to right.
         height_px: of a frame, 120 to 4096.
         frames_per_s: of the camera, 1 to 1000.
@@ -43,6 +46,7 @@ class SimulatorSettings:
     """
 
     seed: int = 1
+    machine_seed: int = 1
     width_px: int = 640
     height_px: int = 480
     frames_per_s: float = 30.0
@@ -64,8 +68,9 @@ class SimulatorSettings:
     paced: bool = True
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more.")
+        for name, seed in (("seed", self.seed), ("machine_seed", self.machine_seed)):
+            if seed < 0:
+                raise ValueError(f"{name} is {seed}; it must be 0 or more.")
         if self.parts is not None and self.parts < 1:
             raise ValueError(f"parts is {self.parts}; it must be 1 or more, or left out.")
         for name, low, high in _RANGES:

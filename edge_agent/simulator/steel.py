@@ -45,7 +45,7 @@ class TurnedSteel:
             _soften(_along(share, values)) for values in (_TONE, _LEAN, _SHINE)
         )
         self._depth, self._roughness = _along(share, _MARKS), _along(share, _ROUGHNESS)
-        rng = generator(settings.seed, Topic.TOOL)
+        rng = generator(settings.machine_seed, Topic.TOOL)
         self._common_marks = _turning_marks(rng, len(share))
         grain = rng.standard_normal((_GRAIN_SIDE, _GRAIN_SIDE), np.float32)
         self._grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * np.float32(2.5)

@@ -47,6 +47,7 @@ def simulator_settings(table: tables.SimulatorSource) -> SimulatorSettings:
     try:
         return SimulatorSettings(
             seed=table.seed,
+            machine_seed=table.machine_seed,
             frames_per_s=table.frames_per_s,
             belt_speed_px_per_s=table.belt_speed_px_per_s,
             defect_share=table.defect_share,

@@ -1,8 +1,7 @@
 """A part in the picture gives one inspection, when it passes the middle.
 
-The empty belt is learnt while the line runs (a mixture of Gaussians per pixel, OpenCV's MOG2, on a
-small grey picture). What differs from it is a part; parts are followed from frame to frame, and
-each is inspected once, in the first frame in which its centre has reached the middle.
+What differs from the empty belt is a part; parts are followed from frame to frame, and each is
+inspected once, in the first frame in which its centre has reached the middle.
 """
 
 from __future__ import annotations
@@ -12,15 +11,36 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from calibration.errors import UnreadableImage
+from calibration.images import read_image
 from edge_agent.config.tables import PartTrigger
+from edge_agent.errors import ConfigError
 from edge_agent.frame import Frame
 from edge_agent.triggers.base import Part, Trigger
+from edge_agent.triggers.belt import Belt
 
-_WORKING_HEIGHT = 240
-_LEARNING_EMPTY = 0.05
-_LEARNING_BUSY = 0.002
-_SETTLING_FRAMES = 10
+_WORKING_HEIGHT = 120
 _FORGET_AFTER = 3
+
+
+def _factor(image: np.ndarray) -> int:
+    return max(1, round(image.shape[0] / _WORKING_HEIGHT))
+
+
+def _small_grey(image: np.ndarray) -> np.ndarray:
+    factor = _factor(image)
+    size = (image.shape[1] // factor, image.shape[0] // factor)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
+
+
+def _read_belt(settings: PartTrigger) -> np.ndarray | None:
+    if settings.empty_belt is None:
+        return None
+    try:
+        return _small_grey(read_image(settings.empty_belt))
+    except UnreadableImage as error:
+        raise ConfigError(f"[trigger] empty_belt: {error}") from error
 
 
 @dataclass
@@ -39,6 +59,9 @@ class PartPresent(Trigger):
     Args:
         settings: the [trigger] table.
 
+    Raises:
+        ConfigError: if the picture of the empty belt cannot be read.
+
     Attributes:
         missed: parts that passed the middle unseen, e.g. because frames were dropped, and could
             not be cut out any more.
@@ -46,15 +69,14 @@ class PartPresent(Trigger):
 
     def __init__(self, settings: PartTrigger) -> None:
         self._settings = settings
-        self._belt = cv2.createBackgroundSubtractorMOG2(history=200, detectShadows=False)
-        self._frames = 0
+        self._belt = Belt(settings.sensitivity, _read_belt(settings))
         self._parts = 0
         self._tracks: list[_Track] = []
         self.missed = 0
 
     def feed(self, frame: Frame) -> Part | None:
         """See :meth:`Trigger.feed`."""
-        found = self._find(frame.image)
+        found = self._find(frame)
         self._follow(found)
         height, width = frame.image.shape[:2]
         for track in self._tracks:
@@ -71,21 +93,13 @@ class PartPresent(Trigger):
             return part
         return None
 
-    def _find(self, image: np.ndarray) -> list[tuple[float, float]]:
+    def _find(self, frame: Frame) -> list[tuple[float, float]]:
         """Centres of what lies on the belt."""
-        factor = max(1, round(image.shape[0] / _WORKING_HEIGHT))
-        size = (image.shape[1] // factor, image.shape[0] // factor)
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        if small.ndim == 3:
-            small = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        busy = any(not track.missing for track in self._tracks)
-        settling = self._frames < _SETTLING_FRAMES
-        rate = _LEARNING_BUSY if busy and not settling else _LEARNING_EMPTY
-        self._belt.apply(small, learningRate=rate)
-        self._frames += 1
-        difference = cv2.absdiff(small, self._belt.getBackgroundImage())
-        different = (difference > self._settings.sensitivity).astype(np.uint8)
-        mask = cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        image = frame.image
+        factor = _factor(image)
+        small = _small_grey(image)
+        different = self._belt.foreground(small, frame.captured_at_ns)
+        mask = cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         count, _, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         settings = self._settings
         least = settings.min_area_px or settings.crop_width_px * settings.crop_height_px // 4

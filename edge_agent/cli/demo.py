@@ -1,0 +1,108 @@
+"""Show it all on a simulated line: teach, inspect, report over MQTT.
+
+Good parts are taught in front of you; then parts with defects pass, and what a plant would receive
+over MQTT is printed. Ends with a comparison with the simulator's truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.cli.console import add_json, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from edge_agent.demo.run import Outcome
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least one part, not {text}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``edge-agent demo``."""
+    parser.add_argument("--parts", type=_count, default=40, help="parts to inspect (default: 40)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="for the model, its report and heat maps (default: demo-output)",
+    )
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge_agent.clock import SystemClock
+    from edge_agent.demo import run
+
+    say = (lambda *_: None) if arguments.json else print
+    output: Path = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock()
+    say("1. Teaching. A simulated line brings good parts only.")
+    count = run.collect_good_parts(output / "good", clock, progress_bar)
+    result, detector = run.teach(output / "good", output, progress_bar)
+    say(f"   {count} good parts, threshold {result.threshold.value:.1f} bits;")
+    say(f"   {result.threshold.sentence}.")
+    say(f"   {detector.backend.reason}. Report with pictures: {output / 'demo.html'}\n")
+    say(f"2. Inspecting {arguments.parts} parts, some of them defective. The plant receives:")
+    detector.warm_up()
+    outcome = run.inspect_line(arguments.parts, detector, output, clock, lambda *m: say(_line(*m)))
+    if arguments.json:
+        print_json(_figures(outcome))
+    else:
+        _summary(outcome)
+    return 0
+
+
+def _line(name: str, payload: dict[str, Any]) -> str:
+    topic = f"   {name:<11}"
+    if name == "status":
+        return f"{topic} {payload['state']}, {payload['health']}"
+    text = f"{topic} part {payload['part']:3d}  {payload['verdict']}"
+    text += f"  score {payload['score']:6.1f}"
+    if name == "defect":
+        worst = payload["regions"][0]
+        text += f"  at {worst['x']},{worst['y']}, {worst['width']} x {worst['height']} px"
+    return text
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    confusion = outcome.confusion
+    return {
+        "confusion": {
+            "good_ok": confusion[False, False],
+            "good_ng": confusion[False, True],
+            "defective_ok": confusion[True, False],
+            "defective_ng": confusion[True, True],
+        },
+        "latency_ms": {
+            stage: {"p50": round(p50, 3), "p99": round(p99, 3)}
+            for stage, (p50, p99) in outcome.percentiles().items()
+        },
+        "received": outcome.received,
+        "heatmaps": [str(path) for path in outcome.pictures],
+    }
+
+
+def _summary(outcome: Outcome) -> None:
+    confusion = outcome.confusion
+    print("\n3. Against the simulator's truth")
+    print("                    called OK   called NG")
+    print(f"   good parts       {confusion[False, False]:9d}   {confusion[False, True]:9d}")
+    print(f"   defective parts  {confusion[True, False]:9d}   {confusion[True, True]:9d}")
+    if outcome.missed:
+        print(f"   escaped: {', '.join(outcome.missed)}")
+    print("\n   milliseconds            p50      p99")
+    for stage, (p50, p99) in outcome.percentiles().items():
+        print(f"   {stage.removesuffix('_ms'):<18} {p50:8.2f} {p99:8.2f}")
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(outcome.received.items()))
+    print(f"\n   received over MQTT: {counts}")
+    if outcome.pictures:
+        print(f"   heat maps: {outcome.pictures[0]} and {len(outcome.pictures) - 1} more beside it")
