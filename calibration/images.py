@@ -54,7 +54,7 @@ def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
         raise UnreadableImage(f"{path} is empty")
     if _is_cut_short(data):
         raise UnreadableImage(f"{path} is cut short: its end is missing")
-    with _quiet_opencv():
+    with QuietOpenCV():
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise UnreadableImage(f"{path} is no image that can be read")
@@ -70,7 +70,7 @@ def _is_cut_short(data: bytes) -> bool:
     return False
 
 
-class _quiet_opencv:  # noqa: N801
+class QuietOpenCV:
     """Our exceptions say what is wrong; OpenCV's own log lines beside them only confuse."""
 
     def __enter__(self) -> None:

@@ -9,11 +9,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
 
+from calibration.images import QuietOpenCV
 from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable
 from edge_agent.frame import Frame
 from edge_agent.sources.base import Source
 
+_FFMPEG_SILENT = "-8"
 _OPEN_TIMEOUT_MS = 5000
 _READ_TIMEOUT_MS = 2000
 _SETTLING_NS = 1_000_000_000
@@ -39,7 +41,9 @@ class CaptureSource(Source):
     def open(self) -> None:
         """See :meth:`Source.open`."""
         self.close()
-        capture = self._open_capture()
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_SILENT)
+        with QuietOpenCV():
+            capture = self._open_capture()
         if not capture.isOpened():
             capture.release()
             raise SourceUnavailable(self._failure())

@@ -1,0 +1,270 @@
+"""The commands as a user runs them: in a process of their own, by exit status and sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from kernels import network_file
+from tests.good_parts import draw_part, write_dataset, write_good
+from tests.random_networks import tiny_network
+
+COMMANDS = (
+    "demo", "calibrate", "evaluate", "inspect", "run", "check", "train", "model", "doctor",
+)  # fmt: skip
+
+
+def _run(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == status, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_dataset(tmp_path_factory.mktemp("shop"))
+    network_file.save(folder / "tiny.bnn", tiny_network())
+    result = _run(
+        "calibrate", folder / "train" / "good", "-o", folder / "ring.model",
+        "--false-reject-rate", "0.1", "--backbone", folder / "tiny.bnn", "--json",
+    )  # fmt: skip
+    (folder / "calibrate.json").write_text(result.stdout)
+    return folder
+
+
+def test_help_needs_no_heavy_imports() -> None:
+    code = (
+        "import sys\n"
+        "from edge_agent.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'cv2', 'numba', 'onnxruntime', 'msgspec', 'paho'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    for command in COMMANDS:
+        assert re.search(rf"\n    {command}\s", result.stdout), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    assert "usage: edge-agent" in _run(command, "--help").stdout
+
+
+def test_used_wrongly() -> None:
+    assert "usage" in _run(status=2).stdout
+    assert "invalid choice" in _run("inspct", status=2).stderr
+    assert "a rate lies between 0 and 1" in _run(
+        "calibrate", "x", "-o", "x.model", "--false-reject-rate", "5", status=2
+    ).stderr  # fmt: skip
+
+
+def test_calibrate_tells_what_it_made(shop: Path) -> None:
+    figures = json.loads((shop / "calibrate.json").read_text())
+    assert figures["good_images"] == 40
+    assert figures["held_out"] == 12
+    assert figures["supported_false_reject_rate"] == 0.1
+    assert Path(figures["model"]).is_file()
+    assert Path(figures["report"]).read_text().startswith("<!doctype html>")
+
+
+def test_evaluate(shop: Path) -> None:
+    figures = json.loads(_run("evaluate", shop / "ring.model", shop, "--json").stdout)
+    assert {
+        "image_auroc", "pixel_auroc", "pro", "false_reject_rate", "escape_rate", "threshold",
+        "per_defect", "latency_ms", "backend",
+    } <= figures.keys()  # fmt: skip
+    assert figures["backend"] == "numba"
+    assert {"p50", "p99"} <= figures["latency_ms"].keys()
+    text = _run("evaluate", shop / "ring.model", shop).stdout
+    assert f"image AUROC        {figures['image_auroc']:.4f}" in text
+
+
+def test_inspect(shop: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    cv2.imwrite(str(good), draw_part(0))
+    cv2.imwrite(str(bad), draw_part(1, bad=True))
+    assert _run("inspect", shop / "ring.model", good).stdout.startswith("OK")
+    maps = tmp_path / "maps"
+    result = _run("inspect", shop / "ring.model", good, bad, "--json", "--heatmap", maps, status=1)
+    inspections = json.loads(result.stdout)["inspections"]
+    assert [i["verdict"] for i in inspections] == ["OK", "NG"]
+    assert inspections[1]["regions"]
+    assert sorted(p.name for p in maps.iterdir()) == ["bad.heatmap.png", "good.heatmap.png"]
+
+
+def test_model_show_and_verify(shop: Path) -> None:
+    sha256 = json.loads((shop / "calibrate.json").read_text())["sha256"]
+    assert sha256 in _run("model", "verify", shop / "ring.model").stdout
+    facts = json.loads(_run("model", "show", shop / "ring.model", "--json").stdout)
+    assert facts["backbone"] == "tiny"
+    assert facts["sha256"] == sha256
+
+
+def test_doctor() -> None:
+    facts = json.loads(_run("doctor", "--json").stdout)
+    assert facts["backends"]["numba"] == "works"
+    assert "base" in facts["backbones"]
+
+
+def _broken_models(shop: Path, folder: Path) -> dict[str, Path]:
+    data = (shop / "ring.model").read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 4
+    cases = {
+        "damaged model file": data[:-1],
+        "checksum does not match": bytes(flipped),
+        "is not a model file": b"\x89PNG something else",
+    }
+    paths = {}
+    for number, (sentence, content) in enumerate(cases.items()):
+        paths[sentence] = folder / f"{number}.model"
+        paths[sentence].write_bytes(content)
+    paths["No such file"] = folder / "absent.model"
+    return paths
+
+
+def test_broken_models_get_one_sentence(shop: Path, tmp_path: Path) -> None:
+    image = next((shop / "test" / "good").iterdir())
+    for sentence, path in _broken_models(shop, tmp_path).items():
+        result = _run("inspect", path, image, status=2)
+        assert sentence in result.stderr
+        assert str(path) in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert not result.stdout
+
+
+def _bad_calibrations(folder: Path) -> dict[str, list[object]]:
+    few, mixed = folder / "few", folder / "mixed"
+    write_good(few, 3)
+    write_good(mixed, 22)
+    cv2.imwrite(str(mixed / "odd.png"), draw_part(0, height=60, width=60))
+    (folder / "empty").mkdir()
+    out = ["-o", folder / "new.model"]
+    return {
+        "no images in": [folder / "empty", *out],
+        "is not a folder": [folder / "absent", *out],
+        "3 good images are too few": [few, *out],
+        "odd.png is 60 x 60": [mixed, *out],
+        "outside the images": [few, *out, "--roi", "100,0,60,60"],
+        "four whole numbers": [few, *out, "--roi", "1,2,3"],
+        "there is no backbone 'hugo': use base": [few, *out, "--backbone", "hugo"],
+        "ends in .model": [few, "-o", folder / "new.txt"],
+        "there is no folder": [few, "-o", folder / "nowhere" / "new.model"],
+    }
+
+
+def test_calibrations_that_cannot_be_leave_nothing_behind(tmp_path: Path) -> None:
+    for sentence, arguments in _bad_calibrations(tmp_path).items():
+        before = sorted(tmp_path.rglob("*"))
+        result = _run("calibrate", *arguments, status=2)
+        assert sentence in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def _station(folder: Path, model: Path, source: str, more: str = "") -> Path:
+    path = folder / "station.toml"
+    path.write_text(f"[source]\n{source}\n[inspection]\nmodel = '{model}'\n{more}\n")
+    return path
+
+
+def test_run_over_a_folder(shop: Path, tmp_path: Path) -> None:
+    source = f"type = 'folder'\npath = '{shop}/test'\nrecursive = true"
+    config = _station(tmp_path, shop / "ring.model", source, "[archive]\nresults = '-'")
+    result = _run("run", "--config", config)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 21
+    ng = sum(line["verdict"] == "NG" for line in lines)
+    assert f"21 parts inspected: {21 - ng} OK, {ng} NG" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_cleanly(shop: Path, tmp_path: Path, number: int) -> None:
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    source = f"type = 'folder'\npath = '{watched}'\nmode = 'watch'"
+    config = _station(tmp_path, shop / "ring.model", source)
+    command = [sys.executable, "-m", "edge_agent", "run", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "is running" in line:
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+        assert process.wait(60) == 0
+    assert "0 parts inspected" in rest
+
+
+def test_check(shop: Path, tmp_path: Path) -> None:
+    source = f"type = 'folder'\npath = '{shop}/test/good'"
+    good = _station(tmp_path, shop / "ring.model", source)
+    assert "images of 128 x 96 arrive" in _run("check", "--config", good).stdout
+    bad = _station(
+        tmp_path,
+        tmp_path / "absent.model",
+        "type = 'camera'\ndevice = '/dev/video-none'",
+        "[mqtt]\nhost = '127.0.0.1'\nport = 9\nprefix = 'p'",
+    )
+    report = json.loads(_run("check", "--config", bad, "--json", status=2).stdout)
+    sentences = {entry["what"]: entry["sentence"] for entry in report["checks"]}
+    assert not any(entry["works"] for entry in report["checks"])
+    assert "absent.model" in sentences["model"]
+    assert "there is no camera /dev/video-none" in sentences["source"]
+    assert "cannot be reached" in sentences["mqtt"]
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "sentence"),
+    [
+        ("type = 'foldr'", "", "did you mean folder?"),
+        ("type = 'folder'\npath = 'absent'", "", "is not a folder"),
+        ("type = 'camera'\ndevice = '/dev/video-none'", "", "there is no camera"),
+        ("type = 'video'\npath = 'absent.avi'", "", "there is no video file"),
+        ("type = 'folder'\npath = '.'", "[mqtt]\nhost = 'h'\nprefix = 'p'\nporrt = 1", "port?"),
+    ],
+)
+def test_run_with_one_wrong_thing(
+    shop: Path, tmp_path: Path, source: str, more: str, sentence: str
+) -> None:
+    config = _station(tmp_path, shop / "ring.model", source, more)
+    result = _run("run", "--config", config, status=2)
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_train_without_its_extra_names_it(tmp_path: Path) -> None:
+    from importlib.util import find_spec
+
+    if find_spec("torch"):
+        pytest.skip("PyTorch is installed here, so nothing is missing")
+    arguments = ["--photographs", tmp_path, "--teachers", tmp_path, "--run", tmp_path]
+    result = _run("train", "distill", *arguments, "-o", tmp_path / "x.bnn", status=2)
+    assert "pip install 'edge-agent[train]'" in result.stderr
+
+
+def test_demo(tmp_path: Path) -> None:
+    result = _run("demo", "--parts", "12", "--output", tmp_path, "--json")
+    figures = json.loads(result.stdout)
+    confusion = figures["confusion"]
+    assert sum(confusion.values()) == 12
+    assert figures["received"]["inspection"] == 12
+    ng = confusion["good_ng"] + confusion["defective_ng"]
+    assert figures["received"].get("defect", 0) == ng == len(figures["heatmaps"])
+    assert confusion["good_ok"] > confusion["good_ng"]
+    assert confusion["defective_ng"] >= 1
+    for name in ("demo.model", "demo.html", *figures["heatmaps"]):
+        assert (tmp_path / name).is_file()
