@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from kernels import reference
 from kernels.bits import pack
 from kernels.network import BinaryBlock, Embedding, Layer, Network, Stem, slope_limit, slope_shift
+from tests.good_parts import draw_part
 
 
 def random_stem(rng: np.random.Generator, inner: int, channels: int) -> Stem:
@@ -55,15 +59,20 @@ def random_network(seed: int, blocks: int = 4) -> Network:
 
 
 def tiny_network() -> Network:
-    """A small backbone of the shape that detectors expect, always the same."""
+    """A small backbone of the shape that detectors expect, always the same.
+
+    Its weights are random; the levels of its bits are medians over a drawn part, so that every bit
+    tells something.
+    """
     rng = np.random.default_rng(20)
-    return Network(
-        "tiny",
-        (
-            random_stem(rng, 8, 64),
-            random_block(rng, 64, 64, kernel=3, stride=2),
-            Embedding(8, np.zeros(64, np.int32)),
-            random_block(rng, 64, 64, kernel=3, stride=2),
-            Embedding(16, np.zeros(64, np.int32)),
-        ),
-    )
+    image = draw_part(0)
+    layers: list[Layer] = [random_stem(rng, 8, 64)]
+    stream = reference.stem(image, layers[0])
+    for stride in (8, 16):
+        block = random_block(rng, 64, 64, kernel=3, stride=2)
+        levels = np.median(stream, axis=(0, 1)).astype(np.int16)
+        layers.append(replace(block, threshold=levels))
+        stream = reference.binary_block(stream, layers[-1])
+        levels = 9 * np.median(stream, axis=(0, 1))
+        layers.append(Embedding(stride, levels.astype(np.int32)))
+    return Network("tiny", tuple(layers))
