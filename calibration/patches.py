@@ -30,7 +30,7 @@ class PatchLayout:
 
     def bits(self, network: Network) -> int:
         """Length of a patch's string."""
-        return sum(e.channels for e in network.embeddings if e.stride in self.strides)
+        return sum(e.bits for e in network.embeddings if e.stride in self.strides)
 
     def gather(self, network: Network, codes: list[np.ndarray]) -> np.ndarray:
         """Assemble the strings.

@@ -135,22 +135,29 @@ class BinaryBlock:
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Bits of each patch: ``sum over 3x3 of clip(stream, -3640, 3640) > threshold``.
+    """Bits of each patch: ``sum over 3x3 of clip(stream, -3640, 3640) > level``.
 
-    Positions outside the picture repeat the nearest one inside. The stream goes on unchanged.
+    With several levels a channel gives several bits, and the Hamming distance between two patches
+    counts the levels that lie between them. Positions outside the picture repeat the nearest one
+    inside. The stream goes on unchanged.
 
     Attributes:
         stride: of this point of the network, in input pixels per position.
-        threshold: int32 (channels,).
+        levels: int32 (n, channels); bit ``i * channels + c`` compares channel c with level i.
     """
 
     stride: int
-    threshold: np.ndarray
+    levels: np.ndarray
 
     @property
     def channels(self) -> int:
+        """Channels of the stream here."""
+        return int(self.levels.shape[1])
+
+    @property
+    def bits(self) -> int:
         """Bits of a patch at this stride."""
-        return int(self.threshold.shape[0])
+        return int(self.levels.size)
 
 
 Layer = Stem | BinaryBlock | Embedding
@@ -162,6 +169,7 @@ _DTYPES = {
     "coarse_bias": np.int32,
     "threshold": np.int16,
     "weights": np.uint64,
+    "levels": np.int32,
     "slope": np.int16,
     "offset": np.int16,
     "leak": np.int16,
@@ -237,10 +245,9 @@ def _check(network: Network) -> None:
     for position, layer in enumerate(layers):
         where = f"layer {position} of network {network.name!r}"
         for name, array in arrays_of(layer):
-            wide = isinstance(layer, Embedding) and name == "threshold"
-            expected = np.int32 if wide else _DTYPES[name]
-            if array.dtype != expected:
-                raise ShapeError(f"{where}: {name} is {array.dtype}, not {np.dtype(expected)}")
+            if array.dtype != _DTYPES[name]:
+                wanted = np.dtype(_DTYPES[name])
+                raise ShapeError(f"{where}: {name} is {array.dtype}, not {wanted}")
         if isinstance(layer, Stem):
             if position:
                 raise ShapeError(f"{where}: a second stem")
@@ -249,8 +256,10 @@ def _check(network: Network) -> None:
             channels = _check_block(layer, channels, where)
             stride *= layer.stride
         else:
-            if layer.channels != channels:
-                raise ShapeError(f"{where}: {layer.channels} levels for {channels} channels")
+            if layer.levels.ndim != 2 or not len(layer.levels) or layer.channels != channels:
+                raise ShapeError(
+                    f"{where}: levels of shape {layer.levels.shape} for {channels} channels"
+                )
             if layer.stride != stride:
                 raise ShapeError(f"{where}: says stride {layer.stride}, stands at stride {stride}")
 

@@ -164,12 +164,12 @@ def embedding(stream, levels, out):
 
     Args:
         stream: int16 (h, w, c).
-        levels: int32 (c,).
-        out: uint64 (h, w, c / 64), written.
+        levels: int32 (n, c).
+        out: uint64 (h, w, n * c / 64), written.
     """
     height, width, channels = stream.shape
     columns = np.empty((width, channels), np.int32)
-    flags = np.empty(channels, np.uint8)
+    flags = np.empty(levels.size, np.uint8)
     for row in range(height):
         above, below = max(row - 1, 0), min(row + 1, height - 1)
         for column in range(width):
@@ -182,7 +182,8 @@ def embedding(stream, levels, out):
             left, right = max(column - 1, 0), min(column + 1, width - 1)
             for channel in range(channels):
                 total = columns[left, channel] + columns[column, channel] + columns[right, channel]
-                flags[channel] = total > levels[channel]
+                for level in range(levels.shape[0]):
+                    flags[level * channels + channel] = total > levels[level, channel]
             _pack_row(flags, out[row, column])
 
 

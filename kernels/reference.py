@@ -150,13 +150,13 @@ def embedding(stream: np.ndarray, layer: Embedding) -> np.ndarray:
         layer: parameters.
 
     Returns:
-        uint64 (h, w, channels / 64).
+        uint64 (h, w, bits / 64).
     """
     height, width, _ = stream.shape
     clipped = np.clip(stream, -STREAM_CLIP, STREAM_CLIP).astype(np.int32)
     padded = np.pad(clipped, ((1, 1), (1, 1), (0, 0)), mode="edge")
     total = sum(padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
-    return pack(total > layer.threshold)
+    return pack(np.concatenate([total > level for level in layer.levels], axis=2))
 
 
 def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
@@ -167,7 +167,7 @@ def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
         image: uint8 (h, w, 3), red first.
 
     Returns:
-        Per embedding, uint64 (h / stride, w / stride, channels / 64).
+        Per embedding, uint64 (h / stride, w / stride, bits / 64).
 
     Raises:
         ShapeError: if the network does not take pictures of this size.

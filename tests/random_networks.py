@@ -53,8 +53,8 @@ def random_network(seed: int, blocks: int = 4) -> Network:
         layers.append(random_block(rng, channels, outputs, int(rng.choice([1, 3, 3])), step))
         channels, stride = outputs, stride * step
         if number == blocks - 1 or rng.random() < 0.4:
-            levels = rng.normal(0, 1500, channels).astype(np.int32)
-            layers.append(Embedding(stride=stride, threshold=levels))
+            levels = rng.normal(0, 1500, (int(rng.integers(1, 4)), channels)).astype(np.int32)
+            layers.append(Embedding(stride, levels))
     return Network(name=f"random{seed}", layers=tuple(layers))
 
 
@@ -73,6 +73,6 @@ def tiny_network() -> Network:
         levels = np.median(stream, axis=(0, 1)).astype(np.int16)
         layers.append(replace(block, threshold=levels))
         stream = reference.binary_block(stream, layers[-1])
-        levels = 9 * np.median(stream, axis=(0, 1))
-        layers.append(Embedding(stride, levels.astype(np.int32)))
+        quantiles = 9 * np.quantile(stream, (0.3, 0.7), axis=(0, 1))
+        layers.append(Embedding(stride, quantiles.astype(np.int32)))
     return Network("tiny", tuple(layers))

@@ -60,7 +60,7 @@ class Settings:
     crop_px: int = 160
     batch: int = 32
     learning_rate: float = 2e-3
-    relation_weight: float = 2.0
+    relation_weight: float = 4.0
     average_decay: float = 0.998
     seed: int = 0
 
@@ -164,23 +164,37 @@ def read_out_loss(predicted: Tensor, target: Tensor, channels: list[int]) -> Ten
 def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Tensor) -> Tensor:
     """Squared difference between agreement of bits and cosine of targets, over pairs of patches.
 
+    Pairs within a picture weigh as much as pairs across pictures, which are far more, and pairs
+    that the teachers find alike weigh more: nearest neighbours are among them.
+
     Args:
         code: (n, bits, h, w), -1 or +1.
         target: (n, c, h, w).
         channels: of each teacher.
         patches: int64 (n, k), positions in 0 .. h*w-1 to take from each picture.
     """
-    index = patches[:, None, :]
-    bits = torch.gather(code.flatten(2), 2, index.expand(-1, code.shape[1], -1))
-    bits = bits.transpose(1, 2).flatten(0, 1)
-    agreement = bits @ bits.T / bits.shape[1]
-    cosine = torch.zeros_like(agreement)
-    for part in target.split(channels, 1):
-        features = torch.gather(part.flatten(2), 2, index.expand(-1, part.shape[1], -1))
-        features = F.normalize(features.transpose(1, 2).flatten(0, 1), dim=1)
-        cosine += features @ features.T / len(channels)
-    off_diagonal = 1 - torch.eye(len(bits), device=bits.device)
-    return ((agreement - cosine).square() * off_diagonal).sum() / off_diagonal.sum()
+    bits = _taken(code, patches) / code.shape[1] ** 0.5
+    features = [F.normalize(_taken(part, patches), dim=2) for part in target.split(channels, 1)]
+    within = _relation(bits, features)
+    few = max(1, patches.shape[1] // 4)
+    across = _relation(
+        bits[:, :few].flatten(0, 1)[None], [f[:, :few].flatten(0, 1)[None] for f in features]
+    )
+    return (within + across) / 2
+
+
+def _taken(maps: Tensor, patches: Tensor) -> Tensor:
+    """(n, c, h, w) at positions (n, k) -> (n, k, c)."""
+    index = patches[:, None, :].expand(-1, maps.shape[1], -1)
+    return torch.gather(maps.flatten(2), 2, index).transpose(1, 2)
+
+
+def _relation(bits: Tensor, features: list[Tensor]) -> Tensor:
+    agreement = bits @ bits.transpose(1, 2)
+    cosine = torch.stack([f @ f.transpose(1, 2) for f in features]).mean(0)
+    weight = 1 + 4 * cosine.clamp(min=0)
+    weight = weight * (1 - torch.eye(bits.shape[1], device=bits.device))
+    return (weight * (agreement - cosine).square()).sum() / weight.sum()
 
 
 class _Prefetch:
@@ -232,6 +246,7 @@ def _stop_requests() -> Iterator[threading.Event]:
 
 
 def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (n, 3, h, w) -> floats 0 .. 255."""
     tensor = torch.from_numpy(batch).to(device).float()
     return tensor.contiguous(memory_format=torch.channels_last)
 
@@ -261,7 +276,7 @@ class Distillation:
         )
         self.targets = Targets.load(teachers).to(self.device)
         self.student = Student(settings.shape)
-        self.read_out = ReadOut(settings.shape.channels, self.targets.channels)
+        self.read_out = ReadOut(settings.shape.bits, self.targets.channels)
         self.step = 0
         self._checkpoint = folder / "checkpoint.pt"
         saved = (
@@ -286,8 +301,9 @@ class Distillation:
         # Statistics use crops beyond those of the last step.
         batch, offset = self.settings.batch, self.settings.steps
         steps = range(offset, offset + self.targets.STATISTICS_CROPS // batch)
-        self.targets.measure(_as_input(self._crops.batch(s, batch), self.device) for s in steps)
-        first = _as_input(self._crops.batch(offset, batch), torch.device("cpu"))
+        made = (self._crops.batch(step, batch)[0] for step in steps)
+        self.targets.measure(_as_input(crops, self.device) for crops in made)
+        first = _as_input(self._crops.batch(offset, batch)[1], torch.device("cpu"))
         self.student.stem.standardise(first)
 
     def _restore(self, saved: dict[str, Any]) -> None:
@@ -370,12 +386,12 @@ class Distillation:
         self, student: nn.Module, targets: nn.Module, batch: np.ndarray
     ) -> dict[str, float]:
         settings = self.settings
-        image = _as_input(batch, self.device)
+        original, relit = (_as_input(crops, self.device) for crops in batch)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
         with torch.no_grad():
-            wanted = targets(image)
-        codes = student(image)
+            wanted = targets(original)
+        codes = student(relit)
         predicted = self.read_out(codes)
         rng = np.random.default_rng([settings.seed, self.step])
         losses: dict[str, Tensor] = {}
@@ -383,7 +399,7 @@ class Distillation:
             channels = self.targets.channels[level]
             losses[f"read{stride}"] = read_out_loss(predicted[level], wanted[level], channels)
             positions = codes[level].shape[-1] * codes[level].shape[-2]
-            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 24))).to(
+            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 64))).to(
                 self.device
             )
             losses[f"relation{stride}"] = relation_loss(

@@ -34,11 +34,18 @@ class Shape:
         stem_channels: channels inside the stem, at half resolution.
         depths: binary 3x3 blocks at strides 4, 8 and 16 (the block that enters a stride included).
         channels: channels at strides 4, 8 and 16, each a multiple of 64, never shrinking.
+        levels: bits per channel that leave the student at strides 4, 8 and 16.
     """
 
     stem_channels: int = 16
     depths: tuple[int, int, int] = (2, 4, 4)
     channels: tuple[int, int, int] = (64, 128, 256)
+    levels: tuple[int, int, int] = (2, 2, 1)
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """Bits of a patch at strides 4, 8 and 16."""
+        return tuple(c * n for c, n in zip(self.channels, self.levels, strict=True))
 
 
 def _as_integers(values: Tensor, dtype: type) -> np.ndarray:
@@ -69,6 +76,11 @@ def _rounded(x: Tensor) -> Tensor:
     return (x + 0.5).floor()
 
 
+def _in_steps(stream: Tensor) -> Tensor:
+    """The stream in the steps of its integer twin."""
+    return _straight_through(_rounded(stream * nw.STREAM_STEPS) / nw.STREAM_STEPS, stream)
+
+
 def _quantised_weight(weight: Tensor) -> Tensor:
     steps = _rounded(weight * _STEM_WEIGHT_STEPS).clamp(-127, 127) / _STEM_WEIGHT_STEPS
     return _straight_through(steps, weight.clamp(-1, 1))
@@ -96,7 +108,7 @@ class Stem(nn.Module):
         stepped = _rounded(x * _STEM_ACTIVATION_STEPS).clamp(0, 255) / _STEM_ACTIVATION_STEPS
         x = _straight_through(stepped, x.clamp(0, top))
         x = F.conv2d(x, _quantised_weight(self.coarse.weight), self.coarse.bias, stride=2)
-        return _straight_through(_rounded(x * nw.STREAM_STEPS) / nw.STREAM_STEPS, x)
+        return _in_steps(x)
 
     @torch.no_grad()
     def standardise(self, image: Tensor) -> None:
@@ -159,7 +171,7 @@ class BinaryBlock(nn.Module):
             stream = F.avg_pool2d(stream, 2)
         if self.repeat > 1:
             stream = stream.repeat(1, self.repeat, 1, 1)
-        return stream + y
+        return _in_steps(stream + y)
 
     def export(self) -> nw.BinaryBlock:
         """Fold into integers."""
@@ -188,24 +200,26 @@ class BinaryBlock(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Bits of a patch: the sign of the stream averaged over 3x3, around a learnt level."""
+    """Bits of a patch: the stream averaged over 3x3, compared with learnt levels."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.level = nn.Parameter(torch.zeros(channels))
+        spread = torch.linspace(-0.5, 0.5, levels) if levels > 1 else torch.zeros(1)
+        self.level = nn.Parameter(spread[:, None].repeat(1, channels))
 
     def forward(self, stream: Tensor) -> Tensor:
-        """(n, channels, h, w) -> -1 or +1, the same shape."""
+        """(n, channels, h, w) -> -1 or +1, (n, levels * channels, h, w)."""
         mean = F.avg_pool2d(_replicate_border(stream), 3, stride=1)
-        return _Sign.apply(self.norm(mean) - self.level[:, None, None])
+        mean = self.norm(mean)
+        return torch.cat([_Sign.apply(mean - level[:, None, None]) for level in self.level], 1)
 
     def export(self, stride: int) -> nw.Embedding:
         """Fold into integers."""
         deviation = torch.sqrt(self.norm.running_var + self.norm.eps).double()
         level = self.norm.running_mean.double() + self.level.detach().double() * deviation
-        threshold = torch.floor(level * nw.STREAM_STEPS * 9)
-        return nw.Embedding(stride=stride, threshold=threshold.numpy().astype(np.int32))
+        steps = torch.floor(level * nw.STREAM_STEPS * 9)
+        return nw.Embedding(stride=stride, levels=steps.numpy().astype(np.int32))
 
 
 class Student(nn.Module):
@@ -226,13 +240,14 @@ class Student(nn.Module):
                 blocks.append(BinaryBlock(inputs, outputs, stride=2 if entering else 1))
                 inputs = outputs
             self.stages.append(nn.Sequential(*blocks))
-        self.embeddings = nn.ModuleList(Embedding(c) for c in shape.channels)
+        pairs = zip(shape.channels, shape.levels, strict=True)
+        self.embeddings = nn.ModuleList(Embedding(*pair) for pair in pairs)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """image: (n, 3, h, w) floats 0 .. 255, h and w multiples of 16.
 
         Returns:
-            For strides 4, 8, 16: bits as -1/+1 floats, (n, channels, h/stride, w/stride).
+            For strides 4, 8, 16: bits as -1/+1 floats, (n, bits, h/stride, w/stride).
         """
         stream = self.stem(image)
         codes = []

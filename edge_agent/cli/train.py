@@ -53,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="channels at strides 4, 8 and 16",
     )
+    parser.add_argument(
+        "--levels",
+        type=int,
+        nargs=3,
+        default=(2, 2, 1),
+        metavar="N",
+        help="bits per channel that leave the network at strides 4, 8 and 16",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads; all cores if absent")
 
@@ -73,7 +81,12 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     settings = Settings(
-        shape=Shape(arguments.stem_channels, tuple(arguments.depths), tuple(arguments.channels)),
+        shape=Shape(
+            stem_channels=arguments.stem_channels,
+            depths=tuple(arguments.depths),
+            channels=tuple(arguments.channels),
+            levels=tuple(arguments.levels),
+        ),
         crops=arguments.crops,
         crop_px=arguments.crop_px,
         batch=arguments.batch,

@@ -27,7 +27,7 @@ class Executor(ABC):
             image: uint8 (height, width, 3), red first.
 
         Returns:
-            Per embedding of the network, uint64 (height / stride, width / stride, channels / 64).
+            Per embedding of the network, uint64 (height / stride, width / stride, bits / 64).
             The arrays may be overwritten by the next call.
 
         Raises:

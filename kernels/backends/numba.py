@@ -77,9 +77,9 @@ class NumbaExecutor(Executor):
         return out
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        out = np.empty((*stream.shape[:2], words_for(layer.channels)), np.uint64)
+        out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
         self._codes.append(out)
-        self._steps.append(lambda: portable.embedding(stream, layer.threshold, out))
+        self._steps.append(lambda: portable.embedding(stream, layer.levels, out))
 
 
 class NumbaBackend(Backend):

@@ -23,7 +23,7 @@ def build(network: Network, height: int, width: int) -> bytes:
     """The serialised model.
 
     Input ``image``: uint8 (height, width, 3). Outputs ``code0``, ``code1``, ...: one per embedding,
-    bool (1, channels, height / stride, width / stride).
+    bool (1, bits, height / stride, width / stride).
     """
     graph = _Graph()
     stream = ""
@@ -36,7 +36,7 @@ def build(network: Network, height: int, width: int) -> bytes:
         else:
             name = f"code{len(outputs)}"
             _embedding(graph, layer, stream, name)
-            shape = [1, layer.channels, height // layer.stride, width // layer.stride]
+            shape = [1, layer.bits, height // layer.stride, width // layer.stride]
             outputs.append(helper.make_tensor_value_info(name, TensorProto.BOOL, shape))
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [height, width, 3])
     model = helper.make_model(
@@ -135,4 +135,5 @@ def _embedding(graph: _Graph, layer: Embedding, stream: str, name: str) -> None:
     x = graph.bordered(x, 1, 1, mode="edge")
     ones = graph.constant(np.ones((layer.channels, 1, 3, 3)))
     total = graph.add("Conv", x, ones, group=layer.channels)
-    graph.add("Greater", total, graph.per_channel(layer.threshold), output=name)
+    bits = [graph.add("Greater", total, graph.per_channel(level)) for level in layer.levels]
+    graph.add("Concat", *bits, axis=1, output=name)

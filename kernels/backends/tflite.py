@@ -41,7 +41,13 @@ class TfliteExecutor(Executor):
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
-        return [pack(self._interpreter.get_tensor(index)[0]) for index in self._outputs]
+        planes = [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+        codes = []
+        for layer in self.network.embeddings:
+            count = len(layer.levels)
+            codes.append(pack(np.concatenate(planes[:count], axis=2)))
+            planes = planes[count:]
+        return codes
 
 
 class TfliteBackend(Backend):

@@ -65,7 +65,7 @@ _GREATER = _Operator(61, 1, 44)
 def build(network: Network, height: int, width: int) -> bytes:
     """The serialised model.
 
-    Input: uint8 (1, height, width, 3). Outputs, one per embedding in order: bool
+    Input: uint8 (1, height, width, 3). Outputs, one per level of each embedding in order: bool
     (1, height / stride, width / stride, channels).
     """
     graph = _Graph()
@@ -76,7 +76,7 @@ def build(network: Network, height: int, width: int) -> bytes:
         elif isinstance(layer, BinaryBlock):
             stream = _block(graph, layer, stream)
         else:
-            graph.outputs.append(_embedding(graph, layer, stream))
+            graph.outputs += _embedding(graph, layer, stream)
     return graph.serialise(network.name)
 
 
@@ -284,9 +284,12 @@ def _shortcut(graph: _Graph, layer: BinaryBlock, stream: int) -> int:
     return stream
 
 
-def _embedding(graph: _Graph, layer: Embedding, stream: int) -> int:
+def _embedding(graph: _Graph, layer: Embedding, stream: int) -> list[int]:
     shape = graph.shape(stream)
     x = graph.bordered(graph.clipped(stream, -STREAM_CLIP, STREAM_CLIP), 1, 1)
     ones = graph.constant(np.ones((1, 3, 3, layer.channels)))
     total = graph.add(_DEPTHWISE, x, ones, graph.constant(np.zeros(layer.channels)), shape=shape)
-    return graph.add(_GREATER, total, graph.per_channel(layer.threshold), shape=shape, dtype=_BOOL)
+    return [
+        graph.add(_GREATER, total, graph.per_channel(level), shape=shape, dtype=_BOOL)
+        for level in layer.levels
+    ]

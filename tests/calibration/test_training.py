@@ -78,18 +78,20 @@ def test_crops_are_a_function_of_their_number() -> None:
 
     one, other = (Crops(Flat(), 64, seed=5) for _ in range(2))  # type: ignore[arg-type]
     np.testing.assert_array_equal(one.batch(3, 4), other.batch(3, 4))
-    assert one.batch(3, 4).shape == (4, 3, 64, 64)
-    assert not np.array_equal(one.crop(0), one.crop(1))
-    assert not np.array_equal(one.crop(0), Crops(Flat(), 64, seed=6).crop(0))  # type: ignore[arg-type]
+    assert one.batch(3, 4).shape == (2, 4, 3, 64, 64)
+    assert not np.array_equal(one.pair(0), one.pair(1))
+    assert not np.array_equal(one.pair(0), Crops(Flat(), 64, seed=6).pair(0))  # type: ignore[arg-type]
 
 
 def test_relation_loss_is_zero_when_bits_agree_as_much_as_targets() -> None:
     code = torch.where(torch.randn(2, 32, 4, 4) > 0, 1.0, -1.0)
     patches = torch.arange(16).repeat(2, 1)
     assert float(relation_loss(code, code.clone(), [32], patches)) == pytest.approx(0, abs=1e-10)
-    opposite = code.clone()
-    opposite[1] = -opposite[1]
-    assert float(relation_loss(code, opposite, [32], patches)) > 0.01
+    # Turning every sign keeps all agreements; turning those of some patches does not.
+    assert float(relation_loss(code, -code, [32], patches)) == pytest.approx(0, abs=1e-10)
+    other = code.clone()
+    other[:, :, 0] *= -1
+    assert float(relation_loss(code, other, [32], patches)) > 0.01
 
 
 def test_the_learning_rate_warms_up_and_ends_at_zero() -> None:

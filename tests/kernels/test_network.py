@@ -14,10 +14,10 @@ from tests.random_networks import random_block, random_network, random_stem
 RNG = np.random.default_rng(0)
 STEM = random_stem(RNG, 4, 64)
 BLOCK = random_block(RNG, 64, 64, kernel=3, stride=1)
-OUT = Embedding(4, np.zeros(64, np.int32))
+OUT = Embedding(4, np.zeros((1, 64), np.int32))
 WIDE_STEM = random_stem(RNG, 4, 128)
 WIDE_BLOCK = random_block(RNG, 128, 128, kernel=3, stride=1)
-WIDE_OUT = Embedding(4, np.zeros(128, np.int32))
+WIDE_OUT = Embedding(4, np.zeros((1, 128), np.int32))
 TOO_STEEP = np.full(128, slope_limit(1152) + 1, np.int16)
 STEEPEST = np.full(128, slope_limit(1152), np.int16)
 
@@ -42,7 +42,7 @@ def test_a_model_file_is_no_backbone_file(tmp_path: Path) -> None:
 
 def test_multiply_accumulates_of_a_known_network() -> None:
     block = random_block(RNG, 64, 128, kernel=3, stride=2)
-    network = Network("n", (STEM, BLOCK, block, Embedding(8, np.zeros(128, np.int32))))
+    network = Network("n", (STEM, BLOCK, block, Embedding(8, np.zeros((1, 128), np.int32))))
     assert network.macs(256, 256) == 64 * 64 * 64 * 576 + 32 * 32 * 128 * 576
 
 
@@ -54,8 +54,9 @@ def test_multiply_accumulates_of_a_known_network() -> None:
         ((STEM, BLOCK), "has no embedding"),
         ((STEM, STEM, OUT), "a second stem"),
         ((STEM, random_block(RNG, 128, 128, 3, 1), OUT), "reads 128 channels of a stream of 64"),
-        ((STEM, Embedding(8, OUT.threshold)), "says stride 8, stands at stride 4"),
-        ((STEM, Embedding(4, np.zeros(128, np.int32))), "128 levels for 64 channels"),
+        ((STEM, Embedding(8, OUT.levels)), "says stride 8, stands at stride 4"),
+        ((STEM, Embedding(4, np.zeros((1, 128), np.int32))), "for 64 channels"),
+        ((STEM, Embedding(4, np.zeros((0, 64), np.int32))), "for 64 channels"),
         ((STEM, replace(BLOCK, stride=3), OUT), "strides are 1 or 2"),
         ((STEM, replace(BLOCK, slope=BLOCK.slope.astype(np.int32)), OUT), "slope is int32"),
         ((WIDE_STEM, replace(WIDE_BLOCK, slope=TOO_STEEP), WIDE_OUT), "exceeds"),
