@@ -1,6 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Everything lands in .venv.
 
 PYTHON ?= python3
+DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -20,7 +21,7 @@ check: $(INSTALLED)  ## what CI runs: format, lint, types, tests
 	$(BIN)/python -m pytest
 
 acceptance: $(INSTALLED)  ## long checks on real data (DATA=folder of the inspection sets)
-	$(BIN)/python -m pytest -m acceptance
+	DATA=$(DATA) $(BIN)/python -m pytest -m acceptance
 
 lock:  ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

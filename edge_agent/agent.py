@@ -22,21 +22,21 @@ from datetime import timedelta
 from calibration.detector import Detector
 from calibration.errors import ImageMismatch
 from edge_agent.clock import Clock
-from edge_agent.config.tables import Config, LiveTable, Mqtt
+from edge_agent.config.tables import Config, Mqtt
 from edge_agent.errors import BrokerUnreachable
 from edge_agent.record import PartRecord
 from edge_agent.reporting.json_lines import JsonLines
 from edge_agent.reporting.mqtt import MqttPublisher
 from edge_agent.reporting.payload import Payload, defect_payload, inspection_payload, status_payload
 from edge_agent.reporting.reporter import Reporter
-from edge_agent.sources.base import Source
-from edge_agent.sources.make import make_source
+from edge_agent.sources.make import make_reader
 from edge_agent.sources.reader import FrameReader
 from edge_agent.triggers.base import Part
 from edge_agent.triggers.make import make_trigger
 from edge_agent.version import VERSION
 
 _BROKER_PATIENCE_S = 6.0
+_LOOK_S = 1.0
 _DELIVERY_AT_END_S = 60.0
 _DELIVERY_WHEN_STOPPED_S = 0.5
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Agent:
         detector: that judges, made from the model that the configuration names.
         clock: time.
         on_record: also told about every part, in the reporter's thread.
-        source_factory: makes the source; by default from the configuration.
+        reader: of the source; by default the configured one.
 
     Attributes:
         counters: what happened so far.
@@ -73,14 +73,11 @@ class Agent:
         detector: Detector,
         clock: Clock,
         on_record: Callable[[PartRecord], None] = lambda _: None,
-        source_factory: Callable[[], Source] | None = None,
+        reader: FrameReader | None = None,
     ) -> None:
         self._config, self._detector, self._clock = config, detector, clock
         self._on_record = on_record
-        factory = source_factory or (lambda: make_source(config.source, clock))
-        live = config.source if isinstance(config.source, LiveTable) else LiveTable()
-        self._read_timeout_s = live.read_timeout_s
-        self._reader = FrameReader(factory, clock, live.read_timeout_s, live.reconnect_max_s)
+        self._reader = reader or make_reader(config.source, clock)
         self._trigger = make_trigger(config.trigger)
         self._reporter = Reporter(self._tell, self._say_status_if_due)
         self._results = JsonLines(config.archive.results) if config.archive.results else None
@@ -137,7 +134,7 @@ class Agent:
         try:
             slot = self._reader.slot
             while not (slot.finished or self._stopped):
-                frame = slot.take(self._read_timeout_s)
+                frame = slot.take(_LOOK_S)
                 if frame is None:
                     self._reader.replace_if_stuck()
                     continue

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("DATA") or Path(__file__).parents[2] / "shared" / "data").resolve()
 
 
 def require(command: str, why: str) -> str:

@@ -42,6 +42,14 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def positive_count(text: str) -> int:
+    """An argument that counts something, at least one."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return value
+
+
 def log_to_stderr() -> None:
     """Log lines for people at a terminal and for the journal, which adds the time itself."""
     time = "%(asctime)s " if sys.stderr.isatty() else ""

@@ -10,22 +10,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.cli.console import add_json, print_json, progress_bar
+from edge_agent.cli.console import add_json, positive_count, print_json, progress_bar
 
 if TYPE_CHECKING:
     from edge_agent.demo.run import Outcome
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"at least one part, not {text}")
-    return value
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent demo``."""
-    parser.add_argument("--parts", type=_count, default=40, help="parts to inspect (default: 40)")
+    parser.add_argument(
+        "--parts", type=positive_count, default=40, help="parts to inspect (default: 40)"
+    )
     parser.add_argument(
         "--output",
         type=Path,

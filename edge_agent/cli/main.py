@@ -9,9 +9,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edge_agent.cli import calibrate, check, demo, doctor, evaluate, inspect, model, run, train
+from edge_agent.cli import (
+    calibrate,
+    check,
+    collect,
+    demo,
+    doctor,
+    evaluate,
+    inspect,
+    model,
+    run,
+    train,
+)
 
-_COMMANDS = (demo, calibrate, evaluate, inspect, run, check, train, model, doctor)
+_COMMANDS = (demo, collect, calibrate, evaluate, inspect, run, check, train, model, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -20,12 +20,12 @@ from calibration.progress import Progress
 from calibration.report import write_report
 from edge_agent.agent import Agent
 from edge_agent.clock import Clock
+from edge_agent.collect import collect
 from edge_agent.config.tables import Config, Inspection, Mqtt, PartTrigger, SimulatorSource, Station
 from edge_agent.demo.broker import EmbeddedBroker, Plant
 from edge_agent.record import PartRecord
-from edge_agent.simulator import SimulatedLine
-from edge_agent.sources.make import simulator_settings
-from edge_agent.triggers.part_present import PartPresent
+from edge_agent.sources.make import make_reader
+from edge_agent.triggers.make import make_trigger
 from edge_agent.triggers.truth import truth_of
 from kernels.backends import choose
 
@@ -67,26 +67,15 @@ class Outcome:
 
 def collect_good_parts(folder: Path, clock: Clock, progress: Progress) -> int:
     """Cut good parts out of the simulated line's pictures and save them; returns how many."""
-    folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("part*.png"):
         old.unlink()
-    trigger = PartPresent(_TRIGGER)
     # The same line as later, since a model knows only what it was taught on; other parts, though,
     # and as fast as they can be drawn.
     teaching = msgspec.structs.replace(
         _LINE, seed=11, parts=_TEACHING_PARTS, defect_share=0.0, paced=False
     )
-    line = SimulatedLine(simulator_settings(teaching), clock)
-    saved = 0
-    with line:
-        frames = line.frames or 0
-        for _ in progress(range(frames), "good parts pass the camera", frames):
-            frame = line.read()
-            part = trigger.feed(frame) if frame is not None else None
-            if part is not None:
-                cv2.imwrite(str(folder / f"part{part.number:04d}.png"), part.image)
-                saved += 1
-    return saved
+    reader = make_reader(teaching, clock)
+    return collect(reader, make_trigger(_TRIGGER), folder, _TEACHING_PARTS, progress)
 
 
 def teach(folder: Path, output: Path, progress: Progress) -> tuple[Calibration, Detector]:

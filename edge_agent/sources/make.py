@@ -11,6 +11,7 @@ from edge_agent.simulator import SimulatedLine, SimulatorSettings
 from edge_agent.sources.base import Source
 from edge_agent.sources.capture import Camera, Stream, VideoFile
 from edge_agent.sources.folder import FolderOnce, FolderWatch
+from edge_agent.sources.reader import FrameReader
 
 
 def make_source(table: tables.Source, clock: Clock) -> Source:
@@ -40,6 +41,14 @@ def make_source(table: tables.Source, clock: Clock) -> Source:
             return Stream(table.url, clock, user=table.user, password=password)
         case tables.SimulatorSource():
             return SimulatedLine(simulator_settings(table), clock)
+
+
+def make_reader(table: tables.Source, clock: Clock) -> FrameReader:
+    """A reader for a source, not yet entered."""
+    live = table if isinstance(table, tables.LiveTable) else tables.LiveTable()
+    return FrameReader(
+        lambda: make_source(table, clock), clock, live.read_timeout_s, live.reconnect_max_s
+    )
 
 
 def simulator_settings(table: tables.SimulatorSource) -> SimulatorSettings:

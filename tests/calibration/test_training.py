@@ -16,7 +16,8 @@ require_module("torch", "install the extra train to test training")
 import torch  # noqa: E402
 
 from calibration.training.crops import Crops  # noqa: E402
-from calibration.training.distill import Settings, relation_loss  # noqa: E402
+from calibration.training.distill import Settings  # noqa: E402
+from calibration.training.losses import relation_loss  # noqa: E402
 from calibration.training.student import Shape, Student  # noqa: E402
 
 

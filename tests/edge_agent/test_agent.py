@@ -23,6 +23,7 @@ from edge_agent.frame import Frame
 from edge_agent.record import PartRecord
 from edge_agent.reporting.payload import load_schema
 from edge_agent.sources.base import Source
+from edge_agent.sources.reader import FrameReader
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset
 from tests.mosquitto import PASSWORD, USER, Mosquitto, Subscriber
@@ -158,7 +159,13 @@ def test_a_broker_that_is_killed_and_restarted_in_the_middle(
 
     config = _config(parts, model, mqtt=_mqtt(broker))
     detector = Detector.load(model)
-    agent = Agent(config, detector, SystemClock(), on_record=note, source_factory=lambda: source)
+    agent = Agent(
+        config,
+        detector,
+        SystemClock(),
+        on_record=note,
+        reader=FrameReader(lambda: source, SystemClock()),
+    )
     thread = threading.Thread(target=agent.run)
     received: list[tuple[str, bool, dict[str, object]]] = []
     with Subscriber(broker, PREFIX) as witness:
@@ -201,7 +208,12 @@ def test_a_broker_that_is_killed_and_restarted_in_the_middle(
 def test_a_command_is_answered_with_a_status(parts: Path, model: Path, broker: Mosquitto) -> None:
     source = GatedParts(2)
     config = _config(parts, model, mqtt=_mqtt(broker))
-    agent = Agent(config, Detector.load(model), SystemClock(), source_factory=lambda: source)
+    agent = Agent(
+        config,
+        Detector.load(model),
+        SystemClock(),
+        reader=FrameReader(lambda: source, SystemClock()),
+    )
     thread = threading.Thread(target=agent.run)
     with Subscriber(broker, PREFIX) as witness:
         thread.start()
@@ -268,7 +280,7 @@ def test_stopping_ends_it_in_the_middle(parts: Path, model: Path) -> None:
         Detector.load(model),
         SystemClock(),
         on_record=lambda _: seen.set(),
-        source_factory=lambda: source,
+        reader=FrameReader(lambda: source, SystemClock()),
     )
     thread = threading.Thread(target=agent.run)
     thread.start()

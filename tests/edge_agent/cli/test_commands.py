@@ -17,7 +17,8 @@ from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
 COMMANDS = (
-    "demo", "calibrate", "evaluate", "inspect", "run", "check", "train", "model", "doctor",
+    "demo", "collect", "calibrate", "evaluate", "inspect", "run", "check", "train", "model",
+    "doctor",
 )  # fmt: skip
 
 
@@ -244,6 +245,23 @@ def test_run_with_one_wrong_thing(
     result = _run("run", "--config", config, status=2)
     assert sentence in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_collect_then_calibrate(tmp_path: Path) -> None:
+    source = "type = 'simulator'\nparts = 25\npaced = false\ndefect_share = 0.0"
+    trigger = "[trigger]\ntype = 'part'\ncrop_width_px = 256\ncrop_height_px = 256"
+    config = _station(tmp_path, tmp_path / "cap.model", source, trigger)
+    good = tmp_path / "good"
+    result = _run("collect", "--config", config, "-o", good, "--count", 25)
+    assert "25 parts" in result.stdout
+    assert len(list(good.iterdir())) == 25
+    _run("calibrate", good, "-o", tmp_path / "cap.model")
+    assert "holds parts already" in _run(
+        "collect", "--config", config, "-o", good, status=2
+    ).stderr  # fmt: skip
+    assert "25 parts" in _run(
+        "collect", "--config", config, "-o", tmp_path / "more", "--count", 99, status=1
+    ).stdout  # fmt: skip
 
 
 def test_train_without_its_extra_names_it(tmp_path: Path) -> None:

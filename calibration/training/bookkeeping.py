@@ -1,0 +1,107 @@
+"""Around the training loop: the log of losses, crops made ahead, requests to stop."""
+
+from __future__ import annotations
+
+import json
+import math
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from calibration.training.crops import Crops
+
+
+class LossLog:
+    """Appends the mean losses of every 50 steps to a file of JSON lines."""
+
+    _EVERY = 50
+
+    def __init__(self, path: Path, batch: int) -> None:
+        self._path, self._batch = path, batch
+        self._losses: list[dict[str, float]] = []
+        self._since = time.monotonic()
+        self._latest = math.nan
+
+    def __enter__(self) -> LossLog:
+        self._file = self._path.open("a")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, step: int, losses: dict[str, float]) -> float:
+        """Take note of a step; returns the latest mean loss."""
+        self._losses.append(losses)
+        if step % self._EVERY == 0:
+            count, now = len(self._losses), time.monotonic()
+            means = {k: round(sum(x[k] for x in self._losses) / count, 4) for k in losses}
+            speed = round(count * self._batch / (now - self._since), 1)
+            entry = {"step": step, "crops": step * self._batch, **means, "crops_per_s": speed}
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            self._losses, self._since, self._latest = [], now, means["loss"]
+        return self._latest
+
+
+class Prefetch:
+    """Makes the crops of the next steps in one thread (OpenCV releases the interpreter lock)."""
+
+    def __init__(self, crops: Crops, first_step: int, last_step: int, batch: int) -> None:
+        self._queue: queue.Queue[np.ndarray | Exception] = queue.Queue(maxsize=3)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(crops, first_step, last_step, batch), daemon=True
+        )
+
+    def _work(self, crops: Crops, first: int, last: int, batch: int) -> None:
+        try:
+            self._make(crops, first, last, batch)
+        except Exception as error:  # carried to whoever takes the next crops
+            self._queue.put(error)
+
+    def _make(self, crops: Crops, first: int, last: int, batch: int) -> None:
+        for step in range(first, last):
+            made = crops.batch(step, batch)
+            while not self._stop.is_set():
+                try:
+                    self._queue.put(made, timeout=0.5)
+                    break
+                except queue.Full:
+                    continue
+            if self._stop.is_set():
+                return
+
+    def __enter__(self) -> Prefetch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def next(self) -> np.ndarray:
+        """Wait for the crops of the next step."""
+        made = self._queue.get()
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+
+@contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """SIGTERM and Ctrl-C ask for a checkpoint and an orderly end."""
+    asked = threading.Event()
+    previous = {}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous[number] = signal.signal(number, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

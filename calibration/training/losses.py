@@ -1,0 +1,63 @@
+"""The two losses of distillation: reading the teachers' maps from bits, and keeping relations."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ReadOut(nn.Module):
+    """Linear predictions of the teachers' maps from bits; used in training only."""
+
+    def __init__(self, bits: tuple[int, ...], channels: list[list[int]]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(count, sum(parts), 1) for count, parts in zip(bits, channels, strict=True)
+        )
+
+    def forward(self, codes: list[Tensor]) -> list[Tensor]:
+        """Bits per stride -> predicted maps per stride."""
+        return [layer(code) for layer, code in zip(self.layers, codes, strict=True)]
+
+
+def read_out_loss(predicted: Tensor, target: Tensor, channels: list[int]) -> Tensor:
+    """Mean squared error, each teacher weighing the same however many channels it has."""
+    parts = zip(predicted.split(channels, 1), target.split(channels, 1), strict=True)
+    return torch.stack([F.mse_loss(one, other) for one, other in parts]).mean()
+
+
+def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Tensor) -> Tensor:
+    """Squared difference between agreement of bits and cosine of targets, over pairs of patches.
+
+    Pairs within a picture weigh as much as pairs across pictures, which are far more, and pairs
+    that the teachers find alike weigh more: nearest neighbours are among them.
+
+    Args:
+        code: (n, bits, h, w), -1 or +1.
+        target: (n, c, h, w).
+        channels: of each teacher.
+        patches: int64 (n, k), positions in 0 .. h*w-1 to take from each picture.
+    """
+    bits = _taken(code, patches) / code.shape[1] ** 0.5
+    features = [F.normalize(_taken(part, patches), dim=2) for part in target.split(channels, 1)]
+    within = _relation(bits, features)
+    few = max(1, patches.shape[1] // 4)
+    across = _relation(
+        bits[:, :few].flatten(0, 1)[None], [f[:, :few].flatten(0, 1)[None] for f in features]
+    )
+    return (within + across) / 2
+
+
+def _taken(maps: Tensor, patches: Tensor) -> Tensor:
+    """(n, c, h, w) at positions (n, k) -> (n, k, c)."""
+    index = patches[:, None, :].expand(-1, maps.shape[1], -1)
+    return torch.gather(maps.flatten(2), 2, index).transpose(1, 2)
+
+
+def _relation(bits: Tensor, features: list[Tensor]) -> Tensor:
+    agreement = bits @ bits.transpose(1, 2)
+    cosine = torch.stack([f @ f.transpose(1, 2) for f in features]).mean(0)
+    weight = 1 + 4 * cosine.clamp(min=0)
+    weight = weight * (1 - torch.eye(bits.shape[1], device=bits.device))
+    return (weight * (agreement - cosine).square()).sum() / weight.sum()

@@ -1,0 +1,37 @@
+"""Save images of good parts from the configured source and trigger, to teach on.
+
+Let good parts pass while it runs; then: edge-agent calibrate DIR -o FILE.model
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_agent.cli.console import log_to_stderr, positive_count, progress_bar
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``edge-agent collect``."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE.toml")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--count", type=positive_count, default=200, help="parts to save (default: 200)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge_agent.clock import SystemClock
+    from edge_agent.collect import collect
+    from edge_agent.config import load_config
+    from edge_agent.sources.make import make_reader
+    from edge_agent.triggers.make import make_trigger
+
+    log_to_stderr()
+    config = load_config(arguments.config)
+    reader = make_reader(config.source, SystemClock())
+    trigger = make_trigger(config.trigger)
+    saved = collect(reader, trigger, arguments.output, arguments.count, progress_bar)
+    print(f"{saved} parts in {arguments.output}")
+    return 0 if saved == arguments.count else 1
