@@ -102,7 +102,7 @@ class BinaryBlock:
         weights: uint64 (outputs, k, k, inputs / 64), k = 1 or 3.
         slope: int16 (outputs,), at most ``slope_limit(count)`` in magnitude.
         offset: int16 (outputs,).
-        leak: int16 (outputs,), 0 .. 256.
+        leak: int16 (outputs,), 0 .. 255.
     """
 
     stride: int
@@ -306,8 +306,8 @@ def _check_block(block: BinaryBlock, channels: int, where: str) -> int:
     for name in ("slope", "offset", "leak"):
         if getattr(block, name).shape != (block.outputs,):
             raise ShapeError(f"{where}: {name} has shape {getattr(block, name).shape}")
-    if block.leak.min() < 0 or block.leak.max() > 256:
-        raise ShapeError(f"{where}: leak outside 0 .. 256")
+    if block.leak.min() < 0 or block.leak.max() > 255:
+        raise ShapeError(f"{where}: leak outside 0 .. 255")
     slope = np.abs(block.slope.astype(np.int64))
     if slope.max() > slope_limit(block.count):
         raise ShapeError(f"{where}: a slope of {slope.max()} exceeds {slope_limit(block.count)}")

@@ -38,7 +38,7 @@ def random_block(
         weights=pack(rng.integers(0, 2, (outputs, kernel, kernel, inputs))),
         slope=np.clip(slope, -slope_limit(count), slope_limit(count)).astype(np.int16),
         offset=rng.normal(0, 50, outputs).astype(np.int16),
-        leak=rng.integers(0, 257, outputs).astype(np.int16),
+        leak=rng.integers(0, 256, outputs).astype(np.int16),
     )
 
 

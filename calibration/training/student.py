@@ -195,7 +195,7 @@ class BinaryBlock(nn.Module):
             weights=pack(weight),
             slope=_as_integers(slope.clamp(-limit, limit), np.int16),
             offset=_as_integers(offset.clamp(-32768, 32767), np.int16),
-            leak=_as_integers(self.leak.detach().double().clamp(0, 1) * 256, np.int16),
+            leak=_as_integers(self.leak.detach().double().clamp(0, 255 / 256) * 256, np.int16),
         )
 
 

@@ -73,7 +73,7 @@ class Backend(ABC):
 class Index(ABC):
     """A memory bank made ready for nearest-neighbour search by Hamming distance.
 
-    Safe to share between threads.
+    Owns its buffers: one thread at a time; give each thread its own.
     """
 
     def __init__(self, bank: np.ndarray) -> None:

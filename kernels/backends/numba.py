@@ -2,114 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from kernels import portable
 from kernels.backends.base import Backend, Executor, Index
-from kernels.bits import words_for
-from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
-
-_Step = Callable[[], object]
-
-
-class NumbaExecutor(Executor):
-    """The layers as a list of kernel calls on buffers that are allocated once."""
-
-    def __init__(self, network: Network, height: int, width: int) -> None:
-        super().__init__(network, height, width)
-        self._image = np.zeros((height, width, 3), np.uint8)
-        self._codes: list[np.ndarray] = []
-        self._steps: list[_Step] = []
-        stream = np.empty(0, np.int16)
-        for layer in network.layers:
-            if isinstance(layer, Stem):
-                stream = self._add_stem(layer)
-            elif isinstance(layer, BinaryBlock):
-                stream = self._add_block(layer, stream)
-            else:
-                self._add_embedding(layer, stream)
-
-    def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        self._image[...] = image
-        for step in self._steps:
-            step()
-        return self._codes
-
-    def _add_stem(self, layer: Stem) -> np.ndarray:
-        out = np.empty((self.height // 4, self.width // 4, layer.channels), np.int16)
-        fine = _lane_is_output(layer.fine_weights).astype(np.int32)
-        coarse = _lane_is_output(layer.coarse_weights).astype(np.int32)
-        image = self._image
-        self._steps.append(
-            lambda: portable.stem(
-                image,
-                fine,
-                layer.fine_bias,
-                layer.fine_shift,
-                coarse,
-                layer.coarse_bias,
-                layer.coarse_shift,
-                out,
-            )
-        )
-        return out
-
-    def _add_block(self, layer: BinaryBlock, stream: np.ndarray) -> np.ndarray:
-        height, width, _ = stream.shape
-        border = layer.kernel // 2
-        bits = np.zeros(
-            (height + 2 * border, width + 2 * border, words_for(layer.inputs)), np.uint64
-        )
-        in_place = layer.stride == 1 and layer.outputs == layer.inputs
-        shape = (height // layer.stride, width // layer.stride, layer.outputs)
-        out = stream if in_place else np.empty(shape, np.int16)
-        weights = _lane_is_output(layer.weights)
-        slope, offset, leak = (a.astype(np.int32) for a in (layer.slope, layer.offset, layer.leak))
-        shift = slope_shift(layer.count)
-        self._steps.append(lambda: portable.threshold(stream, layer.threshold, border, bits))
-        self._steps.append(
-            lambda: portable.convolve_to_stream(
-                bits, weights, layer.kernel, layer.stride, slope, offset, leak, shift, stream, out
-            )
-        )
-        return out
-
-    def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
-        self._codes.append(out)
-        self._steps.append(lambda: portable.embedding(stream, layer.levels, out))
+from kernels.backends.numba_fast import FastExecutor, FastIndex
+from kernels.backends.numba_portable import PortableExecutor, PortableIndex
+from kernels.binary_convolution import COUNT_LIMIT
+from kernels.bits import WORD_BITS
+from kernels.network import BinaryBlock, Network
+from kernels.processor import choose_way
 
 
 class NumbaBackend(Backend):
-    """Runs networks and searches on ``kernels.portable``."""
+    """Runs networks and searches on the kernels that suit the processor.
+
+    Args:
+        way: of counting, see :mod:`kernels.processor`; None for the fastest here.
+
+    Raises:
+        BackendUnavailable: if the processor cannot run it.
+    """
 
     name = "numba"
 
-    def executor(self, network: Network, height: int, width: int) -> NumbaExecutor:
+    def __init__(self, way: str | None = None) -> None:
+        self.way = choose_way(way)
+
+    def executor(self, network: Network, height: int, width: int) -> Executor:
         """See :meth:`Backend.executor`; the first call on a machine compiles for some seconds."""
-        return NumbaExecutor(network, height, width)
+        counts = [layer.count for layer in network.layers if isinstance(layer, BinaryBlock)]
+        if self.way == "portable" or max(counts, default=0) > COUNT_LIMIT:
+            return PortableExecutor(network, height, width)
+        return FastExecutor(network, height, width, self.way)
 
-    def index(self, bank: np.ndarray) -> NumbaIndex:
+    def index(self, bank: np.ndarray) -> Index:
         """See :meth:`Backend.index`."""
-        return NumbaIndex(bank)
-
-
-class NumbaIndex(Index):
-    """The bank transposed, so that a lane is an entry."""
-
-    def __init__(self, bank: np.ndarray) -> None:
-        super().__init__(bank)
-        self._bank = np.ascontiguousarray(bank.T)
-
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        distances = np.empty(len(queries), np.int32)
-        indices = np.empty(len(queries), np.int32)
-        portable.nearest(queries, self._bank, distances, indices)
-        return distances, indices
-
-
-def _lane_is_output(weights: np.ndarray) -> np.ndarray:
-    """(outputs, ...) -> contiguous (product of the rest, outputs)."""
-    return np.ascontiguousarray(weights.reshape(len(weights), -1).T)
+        if self.way == "portable" or bank.ndim != 2 or bank.shape[1] * WORD_BITS > COUNT_LIMIT:
+            return PortableIndex(bank)
+        return FastIndex(bank, self.way)

@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from kernels import reference
 from kernels.backends import BACKEND_NAMES, Backend, choose
+from kernels.backends.numba import NumbaBackend
 from kernels.errors import BackendUnavailable, ShapeError
+from kernels.processor import WAYS
 from tests.random_networks import random_network
 
 
-@pytest.fixture(params=BACKEND_NAMES, scope="module")
+@pytest.fixture(params=(*BACKEND_NAMES, *(f"numba {way}" for way in WAYS)), scope="module")
 def backend(request: pytest.FixtureRequest) -> Backend:
+    name, _, way = request.param.partition(" ")
     try:
-        return choose(request.param).backend
+        return NumbaBackend(way) if way else choose(name).backend
     except BackendUnavailable as error:
         pytest.skip(str(error))
 

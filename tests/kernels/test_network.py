@@ -68,7 +68,7 @@ def test_multiply_accumulates_of_a_known_network() -> None:
             ),
             "may leave the range of int16",
         ),
-        ((STEM, replace(BLOCK, leak=np.full(64, 257, np.int16)), OUT), "leak outside"),
+        ((STEM, replace(BLOCK, leak=np.full(64, 256, np.int16)), OUT), "leak outside"),
         ((STEM, replace(BLOCK, weights=BLOCK.weights[:, :2]), OUT), "kernels are 1x1 or 3x3"),
         (
             (replace(STEM, coarse_bias=np.full(64, 2**24, np.int32)), OUT),

@@ -1,0 +1,148 @@
+"""Networks and banks on the fast ways of counting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kernels import convolution, search, stem
+from kernels.backends.base import Executor, Index
+from kernels.binary_convolution import SPARE_COLUMNS
+from kernels.bits import words_for
+from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
+from kernels.processor import way_module
+from kernels.vectors import LANES
+
+_NO_SIGNS = np.zeros((0, 0, 0), np.uint64)
+
+
+class _Signs:
+    """The bits that one block leaves for the next, with the border that the next one needs."""
+
+    def __init__(self, block: BinaryBlock | None, shape: tuple[int, ...]) -> None:
+        rows, columns, channels = shape
+        self.border = block.kernel // 2 if block else 0
+        self.threshold = block.threshold if block else np.zeros(channels, np.int16)
+        self.bits = _NO_SIGNS
+        if block:
+            around = 2 * self.border
+            shape = (rows + around, columns + around + SPARE_COLUMNS, words_for(channels))
+            self.bits = np.zeros(shape, np.uint64)
+
+
+class FastExecutor(Executor):
+    """The layers as a list of kernel calls on buffers that are allocated once.
+
+    Args:
+        network: the backbone.
+        height: of the pictures.
+        width: of the pictures.
+        way: of counting, see :mod:`kernels.processor`.
+    """
+
+    def __init__(self, network: Network, height: int, width: int, way: str) -> None:
+        super().__init__(network, height, width)
+        self._lay_out = way_module(way).lay_out
+        self._codes: list[np.ndarray] = []
+        self._steps: list[Callable[[], object]] = []
+        blocks = [layer for layer in network.layers if isinstance(layer, BinaryBlock)]
+        following = iter([*blocks, None])
+        first = network.layers[0]
+        assert isinstance(first, Stem)
+        stream, signs = self._add_stem(first, next(following))
+        for layer in network.layers[1:]:
+            if isinstance(layer, BinaryBlock):
+                stream, signs = self._add_block(layer, stream, signs, next(following))
+            elif isinstance(layer, Embedding):
+                self._add_embedding(layer, stream)
+
+    def _run(self, image: np.ndarray) -> list[np.ndarray]:
+        self._stem(image)
+        for step in self._steps:
+            step()
+        return self._codes
+
+    def _add_stem(self, layer: Stem, block: BinaryBlock | None) -> tuple[np.ndarray, _Signs]:
+        out = np.empty((self.height // 4, self.width // 4, layer.channels), np.int16)
+        signs = _Signs(block, out.shape)
+        weights = stem.lay_out(layer, self.width)
+        shifts = np.int32(layer.fine_shift), np.int32(layer.coarse_shift)
+        self._stem = lambda image: stem.stem(
+            image, weights, *shifts, out, signs.threshold, signs.border, signs.bits
+        )
+        return out, signs
+
+    def _add_block(
+        self, layer: BinaryBlock, stream: np.ndarray, read: _Signs, block: BinaryBlock | None
+    ) -> tuple[np.ndarray, _Signs]:
+        height, width, _ = stream.shape
+        in_place = layer.stride == 1 and layer.outputs == layer.inputs
+        shape = (height // layer.stride, width // layer.stride, layer.outputs)
+        out = stream if in_place else np.empty(shape, np.int16)
+        signs = _Signs(block, shape)
+        weights = self._lay_out(layer.weights.reshape(layer.outputs, -1), read.bits.shape)
+        parameters = np.stack([layer.slope, layer.offset, layer.leak << 7]).astype(np.int16)
+        shift = slope_shift(layer.count)
+        self._steps.append(
+            lambda: convolution.convolve_to_stream(
+                weights,
+                read.bits,
+                layer.kernel,
+                layer.stride,
+                parameters,
+                shift,
+                stream,
+                out,
+                signs.threshold,
+                signs.border,
+                signs.bits,
+            )
+        )
+        return out, signs
+
+    def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
+        out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
+        self._codes.append(out)
+        sums = np.empty(stream.shape[1:], np.int16)
+        # No sum reaches the ends of int16, so that clipped levels decide the same.
+        levels = np.clip(layer.levels, -32768, 32767).astype(np.int16)
+        self._steps.append(lambda: stem.embedding(stream, levels, sums, out))
+
+
+class FastIndex(Index):
+    """The bank as filters of a 1x1 convolution.
+
+    Args:
+        bank: uint64 (m, words).
+        way: of counting, see :mod:`kernels.processor`.
+    """
+
+    def __init__(self, bank: np.ndarray, way: str) -> None:
+        super().__init__(bank)
+        self._lay_out = way_module(way).lay_out
+        # Copies of the first entry fill the last panel: they are never closer than it.
+        fill = np.repeat(bank[:1], -len(bank) % LANES, axis=0)
+        self._filters = np.concatenate([bank, fill])
+        self._make_room(2)
+
+    def _make_room(self, queries: int) -> None:
+        room = queries + queries % 2
+        self._queries = np.zeros((1, room, self.words), np.uint64)
+        self._distances = np.empty(room, np.int16)
+        self._indices = np.empty(room, np.int32)
+        self._weights = self._lay_out(self._filters, self._queries.shape)
+
+    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        count = len(queries)
+        if count + count % 2 != len(self._distances):
+            self._make_room(count)
+        self._queries[0, :count] = queries
+        search.nearest(
+            self._weights,
+            len(self._filters) // LANES,
+            self._queries,
+            self._distances,
+            self._indices,
+        )
+        return self._distances[:count].astype(np.int32), self._indices[:count].copy()

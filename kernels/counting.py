@@ -1,0 +1,60 @@
+"""The heart of every fast kernel: how many bits of a window differ from 64 filters' weights.
+
+There are several ways to count, one a module, each with a layout of the weights of its own. The
+loops around it (:mod:`kernels.convolution`, :mod:`kernels.search`) are written once: they call the
+two functions below, and the type of the weights selects the way, at compile time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core import types
+from numba.extending import overload
+
+
+def prepare(weights: Any, bits: Any, step: Any) -> None:
+    """What a way of counting has to do once before it walks over a map.
+
+    Args:
+        weights: a layer's, laid out by the way of counting.
+        bits: uint64 (rows, columns, words), border included.
+        step: columns between neighbouring windows.
+    """
+    raise NotImplementedError
+
+
+def count_window(
+    weights: Any, panel: Any, bits: Any, row: Any, column: Any, kernel: Any, step: Any
+) -> Any:
+    """Mismatches of the windows of two neighbouring pixels with one panel of 64 filters.
+
+    Args:
+        weights: a layer's, laid out by the way of counting.
+        panel: which 64 output channels.
+        bits: uint64 (rows, columns, words), border included.
+        row: of the windows' upper edge.
+        column: of the first window's left edge; the second one is ``step`` columns further.
+        kernel: side of the window.
+        step: columns between the windows.
+
+    Returns:
+        Two Sixty4, a pixel each.
+    """
+    raise NotImplementedError
+
+
+def way_of_counting(weights_class: type, function: Any) -> Any:
+    """Decorator: the implementation of one of the above for weights of this class."""
+
+    def register(implementation: Any) -> Any:
+        def choose(weights: Any, *_rest: Any) -> Any:
+            named = isinstance(weights, types.NamedTuple | types.NamedUniTuple)
+            if named and weights.instance_class is weights_class:
+                return implementation
+            return None
+
+        overload(function, inline="never", jit_options={"forceinline": True}, strict=False)(choose)
+        return implementation
+
+    return register

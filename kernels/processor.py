@@ -1,0 +1,98 @@
+"""Which way of counting this processor runs best; chosen once, and shown by ``edge-agent doctor``.
+
+====================  ============================================  =========================
+way                   needs                                         written in
+====================  ============================================  =========================
+``popcount-avx512``   x86-64 with AVX-512 VPOPCNTDQ (Ice Lake on,   :mod:`.popcount_avx512`
+                      Zen 4 on)
+``lookup``            x86-64 with AVX2, or aarch64                  :mod:`.table_lookup`
+``popcount-neon``     aarch64; the better one on Cortex-A72 (Pi 4)  :mod:`.popcount_neon`
+``portable``          anything                                      :mod:`.portable`
+====================  ============================================  =========================
+
+The environment variable ``EDGE_KERNELS`` forces one of them, for tests and for measuring.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from types import ModuleType
+
+from llvmlite import binding
+from numba.core import config
+
+from kernels.errors import BackendUnavailable
+
+VARIABLE = "EDGE_KERNELS"
+WAYS = ("popcount-avx512", "lookup", "popcount-neon", "portable")
+
+_NEEDS_X86 = {
+    "popcount-avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq"},
+    "lookup": {"avx2", "ssse3"},
+}
+_WEAK_LOOKUP_CORES = ("cortex-a72", "cortex-a53", "cortex-a57", "cortex-a73")
+
+
+def available_ways() -> tuple[str, ...]:
+    """The ways that can run here, the fastest first."""
+    machine = platform.machine().lower()
+    fast: tuple[str, ...]
+    if machine in ("aarch64", "arm64"):
+        lookup_first = _processor_name() not in _WEAK_LOOKUP_CORES
+        fast = ("lookup", "popcount-neon") if lookup_first else ("popcount-neon", "lookup")
+        return (*fast, "portable")
+    if machine in ("x86_64", "amd64"):
+        features = _features()
+        fast = tuple(way for way, needs in _NEEDS_X86.items() if needs <= features)
+        return (*fast, "portable")
+    return ("portable",)
+
+
+def choose_way(name: str | None = None) -> str:
+    """The fastest way here, or the one asked for.
+
+    Args:
+        name: of a way; None for what ``EDGE_KERNELS`` says, or else the fastest.
+
+    Raises:
+        BackendUnavailable: if this processor cannot run it, or there is no such way.
+    """
+    name = name or os.environ.get(VARIABLE) or None
+    here = available_ways()
+    if name is None:
+        return here[0]
+    if name not in WAYS:
+        raise BackendUnavailable(f"there are no kernels {name!r}: use one of {', '.join(WAYS)}")
+    if name not in here:
+        raise BackendUnavailable(
+            f"this processor cannot run the kernels {name!r}: it runs {', '.join(here)}"
+        )
+    return name
+
+
+def way_module(name: str) -> ModuleType:
+    """The module of a fast way: ``Weights``, ``lay_out``, ``BOUND_MACS_PER_CYCLE``."""
+    if name == "popcount-avx512":
+        from kernels import popcount_avx512
+
+        return popcount_avx512
+    if name == "popcount-neon":
+        from kernels import popcount_neon
+
+        return popcount_neon
+    from kernels import table_lookup
+
+    return table_lookup
+
+
+def _features() -> set[str]:
+    # Numba compiles for what NUMBA_CPU_FEATURES names, if set, and for the host otherwise.
+    named = getattr(config, "CPU_FEATURES", None)
+    if named is not None:
+        return {f[1:] for f in named.split(",") if f.startswith("+")}
+    return {name for name, present in binding.get_host_cpu_features().items() if present}
+
+
+def _processor_name() -> str:
+    return str(getattr(config, "CPU_NAME", None) or binding.get_host_cpu_name())

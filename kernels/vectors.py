@@ -1,0 +1,332 @@
+"""Vectors in Numba: the few types and instructions that the fast kernels are written with.
+
+LLVM's own vector operations do nearly everything (``ctpop``, ``icmp``, saturating additions) and
+are the same on every processor. Three instructions have to be called by name:
+
+==================  =====================  =====================  =======================
+what                x86-64 AVX2            x86-64 AVX-512         aarch64
+==================  =====================  =====================  =======================
+look up 16 bytes    ``pshufb``             (not used)             ``tbl1``
+(a * b + 2^14)>>15  ``pmulhrsw``           ``pmulhrsw``           ``sqrdmulh``
+sum of products     ``pmaddwd``            ``pmaddwd``            ``smull``, ``smlal``
+==================  =====================  =====================  =======================
+
+``Sixty4`` is what all kernels agree on: 64 values of 16 bits, one per output channel of a word.
+LLVM splits it into as many registers as the processor needs. A ``Tile`` is a handful of vectors
+that stay in registers. Loads and stores address C-contiguous arrays by flat element number and
+check nothing; :mod:`kernels.backends.numba` owns the buffers and their sizes.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 64
+"""Values in a Sixty4: the output channels that make one word of bits."""
+
+_I8, _I16, _I32, _I64 = (ir.IntType(n) for n in (8, 16, 32, 64))
+_SIXTY4 = ir.VectorType(_I16, LANES)
+
+Builder = Any
+Value = Any
+
+
+class Tile(types.Type):
+    """``count`` vectors of ``lanes`` integers of ``width`` bits."""
+
+    def __init__(self, width: int, lanes: int, count: int) -> None:
+        self.width, self.lanes, self.count = width, lanes, count
+        super().__init__(name=f"Tile({count} x <{lanes} x i{width}>)")
+
+    @property
+    def vector(self) -> ir.VectorType:
+        """LLVM's type of one of the vectors."""
+        return ir.VectorType(ir.IntType(self.width), self.lanes)
+
+
+class _Sixty4(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="Sixty4")
+
+
+sixty4 = _Sixty4()
+
+
+@register_model(Tile)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Tile) -> None:
+        super().__init__(manager, kind, ir.ArrayType(kind.vector, kind.count))
+
+
+@register_model(_Sixty4)
+class _Sixty4Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: _Sixty4) -> None:
+        super().__init__(manager, kind, _SIXTY4)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A C-contiguous copy that begins on a cache line, so that no vector of it straddles two."""
+    line = 64
+    room = np.zeros(array.nbytes + line, np.uint8)
+    start = -room.ctypes.data % line
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+# Building blocks for intrinsics: Python that emits LLVM instructions.
+
+
+def address(context: Any, builder: Builder, array_type: Any, array: Value, index: Value) -> Value:
+    """Pointer to the flat element ``index`` of an array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def load_vector(builder: Builder, pointer: Value, kind: ir.VectorType) -> Value:
+    """Unaligned load."""
+    loaded = builder.load(builder.bitcast(pointer, kind.as_pointer()))
+    loaded.align = 1
+    return loaded
+
+
+def store_vector(builder: Builder, value: Value, pointer: Value) -> None:
+    """Unaligned store."""
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 1
+
+
+def splat(builder: Builder, value: Value, lanes: int) -> Value:
+    """A vector with the same value in every lane."""
+    one = ir.VectorType(value.type, 1)
+    single = builder.insert_element(ir.Constant(one, ir.Undefined), value, ir.Constant(_I32, 0))
+    return builder.shuffle_vector(single, single, _lanes([0] * lanes))
+
+
+def constant(kind: ir.VectorType, value: int) -> ir.Constant:
+    """The same number in every lane."""
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def call(builder: Builder, name: str, result: Any, *arguments: Value) -> Value:
+    """An LLVM intrinsic by its full name."""
+    kind = ir.FunctionType(result, [a.type for a in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+def concatenate(builder: Builder, parts: list[Value]) -> Value:
+    """Vectors of one size, a power of two of them, end to end."""
+    while len(parts) > 1:
+        lanes = _lanes(range(2 * parts[0].type.count))
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [builder.shuffle_vector(a, b, lanes) for a, b in pairs]
+    return parts[0]
+
+
+def split(builder: Builder, value: Value, lanes: int) -> list[Value]:
+    """The opposite of :func:`concatenate`: pieces of ``lanes`` lanes."""
+    if value.type.count == lanes:
+        return [value]
+    return [
+        builder.shuffle_vector(value, value, _lanes(range(start, start + lanes)))
+        for start in range(0, value.type.count, lanes)
+    ]
+
+
+def _lanes(numbers: Any) -> ir.Constant:
+    numbers = list(numbers)
+    return ir.Constant(ir.VectorType(_I32, len(numbers)), numbers)
+
+
+# Which names the processor that is compiled for has for the instructions of the table above.
+
+_ARM = platform.machine().lower() in ("aarch64", "arm64")
+
+
+def _has(context: Any, feature: str) -> bool:
+    """Whether the processor being compiled for has a feature, by LLVM's name of it."""
+    return f"+{feature}" in context.codegen()._tm_features.split(",")
+
+
+REGISTER_BYTES = 16 if _ARM else 32
+"""Width of the registers that :func:`look_up` works on."""
+
+
+def look_up(builder: Builder, table: Value, index: Value) -> Value:
+    """``table[index]`` for bytes, 16 entries repeated in each 128 bits of ``table``."""
+    if _ARM:
+        return call(builder, "llvm.aarch64.neon.tbl1.v16i8", index.type, table, index)
+    return call(builder, "llvm.x86.avx2.pshuf.b", index.type, table, index)
+
+
+def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Value:
+    if _ARM:
+        name, lanes = "llvm.aarch64.neon.sqrdmulh.v8i16", 8
+    elif _has(context, "avx512bw"):
+        name, lanes = "llvm.x86.avx512.pmul.hr.sw.512", 32
+    else:
+        name, lanes = "llvm.x86.avx2.pmul.hr.sw", 16
+    pairs = zip(split(builder, a, lanes), split(builder, b, lanes), strict=True)
+    return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
+
+
+def multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value:
+    """Products of 16-bit lanes, neighbours added: 32 x i16 -> 16 x i32."""
+    wide = ir.VectorType(_I32, a.type.count // 2)
+    if _ARM:
+        total = None
+        for parity in range(2):
+            lanes = _lanes(range(parity, a.type.count, 2))
+            x, y = (builder.sext(builder.shuffle_vector(v, v, lanes), wide) for v in (a, b))
+            total = builder.mul(x, y) if total is None else builder.add(total, builder.mul(x, y))
+        return total
+    if _has(context, "avx512bw"):
+        return call(builder, "llvm.x86.avx512.pmaddw.d.512", wide, a, b)
+    half = ir.VectorType(_I32, 8)
+    pairs = zip(split(builder, a, 16), split(builder, b, 16), strict=True)
+    return concatenate(
+        builder, [call(builder, "llvm.x86.avx2.pmadd.wd", half, x, y) for x, y in pairs]
+    )
+
+
+def zeros(tile: Tile) -> Any:
+    """An intrinsic without arguments that gives a tile full of zeros."""
+
+    def make(typing_context: Any) -> Any:
+        def generate(_context: Any, _builder: Any, _signature: Any, _arguments: Any) -> Value:
+            kind = ir.ArrayType(tile.vector, tile.count)
+            return ir.Constant(kind, [constant(tile.vector, 0)] * tile.count)
+
+        return tile(), generate
+
+    return intrinsic(make)
+
+
+def widen(totals: Tile, sums: Tile) -> Any:
+    """An intrinsic: totals (two pixels of 64 channels) and sums (the same, in bytes), added up."""
+
+    def add_up(typing_context: Any, _totals: Any, _sums: Any) -> Any:
+        def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+            grown, parts = arguments
+            for pixel in range(2):
+                places = range(pixel * sums.count // 2, (pixel + 1) * sums.count // 2)
+                octets = concatenate(builder, [builder.extract_value(parts, i) for i in places])
+                total = builder.extract_value(grown, pixel)
+                total = builder.add(total, builder.zext(octets, totals.vector))
+                grown = builder.insert_value(grown, total, pixel)
+            return grown
+
+        return totals(totals, sums), generate
+
+    return intrinsic(add_up)
+
+
+def both_pixels(totals: Tile) -> Any:
+    """An intrinsic: a tile of two times 64 channels as two Sixty4."""
+
+    def take(typing_context: Any, _totals: Any) -> Any:
+        def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+            pixels = [builder.extract_value(arguments[0], pixel) for pixel in range(2)]
+            return context.make_tuple(builder, signature.return_type, pixels)
+
+        return types.UniTuple(sixty4, 2)(totals), generate
+
+    return intrinsic(take)
+
+
+# Sixty4: what is done to 64 channels at once.
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, index: Any) -> Any:
+    """64 values of a 16-bit array from a flat element number on."""
+
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+        pointer = address(context, builder, signature.args[0], *arguments)
+        return load_vector(builder, pointer, _SIXTY4)
+
+    return sixty4(array, types.intp), generate
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write 64 values into a 16-bit array from a flat element number on."""
+
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+        array, index, value = arguments
+        store_vector(builder, value, address(context, builder, signature.args[0], array, index))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, sixty4), generate
+
+
+@intrinsic
+def repeat(typing_context: Any, value: Any) -> Any:
+    """One 16-bit value in all lanes."""
+
+    def generate(context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+        return splat(builder, arguments[0], LANES)
+
+    return sixty4(types.int16), generate
+
+
+def _two_operands(emit: Callable[[Any, Builder, Value, Value], Value], explain: str) -> Any:
+    def operation(typing_context: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+            return emit(context, builder, *arguments)
+
+        return sixty4(sixty4, sixty4), generate
+
+    operation.__doc__ = explain
+    return intrinsic(operation)
+
+
+def _named(name: str) -> Callable[[Any, Builder, Value, Value], Value]:
+    return lambda _context, builder, a, b: call(builder, f"llvm.{name}.v64i16", _SIXTY4, a, b)
+
+
+subtract = _two_operands(lambda _c, builder, a, b: builder.sub(a, b), "a - b, wrapping.")
+add = _two_operands(lambda _c, builder, a, b: builder.add(a, b), "a + b, wrapping.")
+add_saturating = _two_operands(_named("sadd.sat"), "a + b, clipped to int16.")
+shift_left = _two_operands(lambda _c, builder, a, b: builder.shl(a, b), "a << b.")
+maximum = _two_operands(_named("smax"), "The larger.")
+minimum = _two_operands(_named("smin"), "The smaller.")
+multiply_rounding = _two_operands(_multiply_rounding, "(a * b + 2**14) >> 15.")
+
+
+def _comparison(operator: str, signed: bool, explain: str) -> Any:
+    def operation(typing_context: Any, a: Any, b: Any) -> Any:
+        def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+            compare = builder.icmp_signed if signed else builder.icmp_unsigned
+            return builder.bitcast(compare(operator, *arguments), _I64)
+
+        return types.uint64(sixty4, sixty4), generate
+
+    operation.__doc__ = explain
+    return intrinsic(operation)
+
+
+greater = _comparison(">", True, "A word of bits, set where a > b.")
+less_or_equal = _comparison("<=", True, "A word of bits, set where a <= b.")
+less = _comparison("<", True, "A word of bits, set where a < b.")
+
+
+@intrinsic
+def mean_of_four(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """(a + b + c + d + 2) >> 2, without overflow."""
+
+    def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+        wide = ir.VectorType(_I32, LANES)
+        total = constant(wide, 2)
+        for value in arguments:
+            total = builder.add(total, builder.sext(value, wide))
+        return builder.trunc(builder.ashr(total, constant(wide, 2)), _SIXTY4)
+
+    return sixty4(sixty4, sixty4, sixty4, sixty4), generate
