@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from kernels.counting import count_window, prepare
-from kernels.vectors import LANES, less, repeat, store
+from kernels.vectors import LANES, equal, less, lowest_bit, repeat, smallest
 
 
 @njit(cache=True, nogil=True)
@@ -27,25 +27,18 @@ def nearest(weights, panels, queries, distances, indices):
         indices: int32 (q or q + 1,), written.
     """
     prepare(weights, queries, 1)
-    counts = np.empty(LANES, np.int16)
     distances[:] = 32767
     for panel in range(panels):
         for query in range(0, distances.shape[0], 2):
             one, two = count_window(weights, panel, queries, 0, query, 1, 1)
-            closer = less(one, repeat(distances[query]))
-            if closer:
-                _keep_closest(one, panel, query, counts, distances, indices)
-            closer = less(two, repeat(distances[query + 1]))
-            if closer:
-                _keep_closest(two, panel, query + 1, counts, distances, indices)
+            if less(one, repeat(distances[query])):
+                _keep_closest(one, panel, query, distances, indices)
+            if less(two, repeat(distances[query + 1])):
+                _keep_closest(two, panel, query + 1, distances, indices)
 
 
-@njit(nogil=True)
-def _keep_closest(apart, panel, query, counts, distances, indices):
-    store(counts, 0, apart)
-    best = distances[query]
-    for entry in range(LANES):
-        if counts[entry] < best:
-            best = counts[entry]
-            indices[query] = panel * LANES + entry
+@njit(nogil=True, forceinline=True)
+def _keep_closest(apart, panel, query, distances, indices):
+    best = smallest(apart)
     distances[query] = best
+    indices[query] = panel * LANES + lowest_bit(equal(apart, repeat(best)))

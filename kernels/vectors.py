@@ -316,6 +316,27 @@ def _comparison(operator: str, signed: bool, explain: str) -> Any:
 greater = _comparison(">", True, "A word of bits, set where a > b.")
 less_or_equal = _comparison("<=", True, "A word of bits, set where a <= b.")
 less = _comparison("<", True, "A word of bits, set where a < b.")
+equal = _comparison("==", True, "A word of bits, set where a == b.")
+
+
+@intrinsic
+def smallest(typing_context: Any, value: Any) -> Any:
+    """The smallest of the 64, int16."""
+
+    def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+        return call(builder, "llvm.vector.reduce.smin.v64i16", _I16, arguments[0])
+
+    return types.int16(sixty4), generate
+
+
+@intrinsic
+def lowest_bit(typing_context: Any, word: Any) -> Any:
+    """Number of the lowest bit that is set in a word that is not zero."""
+
+    def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
 
 
 @intrinsic

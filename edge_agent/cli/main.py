@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from edge_agent.cli import (
+    bench,
     calibrate,
     check,
     collect,
@@ -22,7 +23,7 @@ from edge_agent.cli import (
     train,
 )
 
-_COMMANDS = (demo, collect, calibrate, evaluate, inspect, run, check, train, model, doctor)
+_COMMANDS = (demo, collect, calibrate, evaluate, inspect, run, check, train, model, bench, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,1 @@
+"""Measuring: our kernels, the search, the network and whole inspections, beside other engines."""
