@@ -103,7 +103,9 @@ class Detector:
         self.backend: Choice = choice
         size = model.preparation.input_height, model.preparation.input_width
         self._executor = choice.backend.executor(model.network, *size)
-        self._index = choice.backend.index(model.bank)
+        rows, columns = (length // model.layout.stride for length in size)
+        near = model.bank.neighbourhoods(rows, columns)
+        self._index = choice.backend.index(model.bank.patches, near)
 
     @classmethod
     def load(cls, path: str | Path, backend: str = "auto") -> Detector:

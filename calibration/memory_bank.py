@@ -3,32 +3,92 @@
 Greedy k-centre selection in Hamming space (Roth et al., PatchCore, 2022, algorithm 1): each step
 adds the patch that is farthest from everything chosen so far. Nothing in the good images is then
 farther from the bank than the last step's distance.
+
+With a *window*, the grid of patches is divided into square cells. Every cell keeps entries of its
+own, and a patch is compared with those of its own cell and the eight around it only.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from calibration.progress import Progress, silent
 from kernels import portable
+from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 
 _CANDIDATES = 120_000
 
 
+@dataclass(frozen=True, eq=False)
+class MemoryBank:
+    """Patches of good parts.
+
+    Attributes:
+        patches: uint64 (m, words).
+        window: side of the cells, in patches; 0 where every patch is compared with every entry.
+        cells: int32 (m,), the cell each entry came from; all 0 without a window.
+    """
+
+    patches: np.ndarray
+    window: int
+    cells: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    @property
+    def bits(self) -> int:
+        """Bits of a patch."""
+        return int(self.patches.shape[1]) * 64
+
+    def neighbourhoods(self, rows: int, columns: int) -> Neighbourhoods | None:
+        """What the patches of a grid are compared with; None for everything."""
+        if not self.window:
+            return None
+        return Neighbourhoods.around(self.cells, rows, columns, self.window)
+
+
 def choose_bank(
-    patches: np.ndarray, entries: int, rng: np.random.Generator, progress: Progress = silent
-) -> np.ndarray:
+    grids: Sequence[np.ndarray],
+    entries: int,
+    rng: np.random.Generator,
+    window: int = 0,
+    progress: Progress = silent,
+) -> MemoryBank:
     """Select representative patches.
 
     Args:
-        patches: uint64 (n, words).
+        grids: of one size, uint64 (rows, columns, words) each.
         entries: how many to keep at most.
         rng: picks the first entry and, from very many patches, the candidates.
+        window: side of the cells, in patches; 0 for none.
         progress: shows how far it is.
 
     Returns:
-        uint64 (m, words), m <= entries, without repeats.
+        A bank without repeats (within a cell).
     """
+    rows, columns, words = grids[0].shape
+    patches = np.stack(grids).reshape(len(grids), rows * columns, words)
+    if not window:
+        chosen = _spread(patches.reshape(-1, words), entries, rng, progress)
+        return MemoryBank(chosen, 0, np.zeros(len(chosen), np.int32))
+    cell_of_patch = cells_of_grid(rows, columns, window)
+    _, cells = cell_count(rows, columns, window)
+    share = max(1, entries // cells)
+    kept = [
+        _spread(patches[:, cell_of_patch == cell].reshape(-1, words), share, rng, silent)
+        for cell in progress(range(cells), "choosing the bank", cells)
+    ]
+    numbers = np.repeat(np.arange(cells, dtype=np.int32), [len(part) for part in kept])
+    return MemoryBank(np.concatenate(kept), window, numbers)
+
+
+def _spread(
+    patches: np.ndarray, entries: int, rng: np.random.Generator, progress: Progress
+) -> np.ndarray:
     patches = np.unique(patches, axis=0)
     if len(patches) > _CANDIDATES:
         patches = patches[np.sort(rng.choice(len(patches), _CANDIDATES, replace=False))]

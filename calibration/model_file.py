@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.memory_bank import MemoryBank
 from calibration.patches import PatchLayout
 from calibration.preparation import Preparation, Roi
 from calibration.threshold import Threshold
@@ -24,7 +25,7 @@ class Model:
         network: the backbone.
         preparation: how images are cropped and resized.
         layout: what a patch consists of.
-        bank: uint64 (m, words), patches of good parts.
+        bank: patches of good parts.
         smoothing: sigma of the Gaussian over the anomaly map, in patches.
         threshold: verdicts.
         good_scores: float64 (n,), scores of the held-out good parts.
@@ -35,7 +36,7 @@ class Model:
     network: Network
     preparation: Preparation
     layout: PatchLayout
-    bank: np.ndarray
+    bank: MemoryBank
     smoothing: float
     threshold: Threshold
     good_scores: np.ndarray
@@ -45,7 +46,7 @@ class Model:
     @property
     def bits(self) -> int:
         """Bits of a patch."""
-        return int(self.bank.shape[1]) * 64
+        return self.bank.bits
 
 
 def save(path: Path, model: Model) -> str:
@@ -55,12 +56,14 @@ def save(path: Path, model: Model) -> str:
         "network": description,
         "preparation": asdict(model.preparation),
         "layout": asdict(model.layout),
+        "window": model.bank.window,
         "smoothing": model.smoothing,
         "threshold": asdict(model.threshold),
         "origin": model.origin,
     }
     members = {f"network/{name}": array for name, array in arrays.items()}
-    members |= {"bank": model.bank, "good_scores": model.good_scores}
+    members |= {"bank": model.bank.patches, "bank_cells": model.bank.cells}
+    members["good_scores"] = model.good_scores
     return container.write(path, container.MODEL, manifest, members)
 
 
@@ -82,7 +85,7 @@ def load(path: Path) -> Model:
             network=network_file.assemble(manifest["network"], own),
             preparation=Preparation(**preparation),
             layout=PatchLayout(tuple(manifest["layout"]["strides"])),
-            bank=arrays["bank"],
+            bank=MemoryBank(arrays["bank"], manifest["window"], arrays["bank_cells"]),
             smoothing=manifest["smoothing"],
             threshold=Threshold(**manifest["threshold"]),
             good_scores=arrays["good_scores"],

@@ -14,6 +14,7 @@ import numpy as np
 from calibration.calibrate import Calibration
 from calibration.detector import Detector
 from calibration.images import read_image
+from calibration.model_file import Model
 from calibration.pictures import heat_map
 from calibration.threshold import Threshold
 from kernels.container import replace_file
@@ -77,7 +78,7 @@ def _facts(
         ("network input", f"{preparation.input_width} x {preparation.input_height} px"),
         ("backbone", model.network.name),
         ("patches", f"{model.bits} bits every {model.layout.stride} px of the input"),
-        ("memory bank", f"{len(model.bank)} patches"),
+        ("memory bank", f"{len(model.bank)} patches, {_window(model)}"),
         ("held-out good images", str(len(calibration.held_out))),
         (
             "inspection on the calibrating machine",
@@ -87,6 +88,15 @@ def _facts(
     if calibration.skipped:
         facts.append(("files passed over", "; ".join(calibration.skipped)))
     return facts
+
+
+def _window(model: Model) -> str:
+    window = model.bank.window
+    if window:
+        compared = f"each compared with those from around its place (cells of {window} x {window})"
+    else:
+        compared = "each compared with all of them"
+    return f"{compared}; {model.origin['window_reason']}"
 
 
 def _figure(picture: np.ndarray, caption: str) -> str:

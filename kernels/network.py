@@ -18,7 +18,7 @@ Layers are plain data. Who executes them is a matter of ``kernels.backends``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -207,6 +207,27 @@ class Network:
             if isinstance(layer, BinaryBlock):
                 stride *= layer.stride
         return stride
+
+    def only(self, strides: Collection[int]) -> Network:
+        """The same network without the embeddings at other strides, and without what follows them.
+
+        Raises:
+            ShapeError: if there is no embedding at one of the strides.
+        """
+        missing = set(strides) - {embedding.stride for embedding in self.embeddings}
+        if missing or not strides:
+            raise ShapeError(f"{self.name} has no embedding at stride {sorted(missing) or 'none'}")
+        last = max(
+            place
+            for place, layer in enumerate(self.layers)
+            if isinstance(layer, Embedding) and layer.stride in strides
+        )
+        kept = tuple(
+            layer
+            for layer in self.layers[: last + 1]
+            if not isinstance(layer, Embedding) or layer.stride in strides
+        )
+        return Network(self.name, kept)
 
     def check_image_size(self, height: int, width: int) -> None:
         """Raises ShapeError unless a picture of this size can be run."""

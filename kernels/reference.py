@@ -9,6 +9,7 @@ import numpy as np
 
 from kernels.bits import pack, unpack
 from kernels.errors import ShapeError
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import (
     STREAM_CLIP,
     BinaryBlock,
@@ -184,12 +185,15 @@ def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
     return codes
 
 
-def nearest(queries: np.ndarray, bank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    queries: np.ndarray, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """For each query, the bank entry that differs in the fewest bits; the first of equals.
 
     Args:
         queries: uint64 (q, words).
         bank: uint64 (m, words), m at least 1.
+        neighbourhoods: which entries each query may meet; None for all.
 
     Returns:
         Distances in bits, int32 (q,), and indices into the bank, int32 (q,).
@@ -200,6 +204,9 @@ def nearest(queries: np.ndarray, bank: np.ndarray) -> tuple[np.ndarray, np.ndarr
     indices = np.empty(len(queries), np.int32)
     for number, query in enumerate(queries):
         apart = unpack(query ^ bank).sum(axis=1)
+        if neighbourhoods is not None:
+            met = neighbourhoods.entries_of_cell[neighbourhoods.cell_of_query[number]]
+            apart[np.setdiff1d(np.arange(len(bank)), met)] = 64 * bank.shape[1] + 1
         indices[number] = apart.argmin()
         distances[number] = apart[indices[number]]
     return distances, indices

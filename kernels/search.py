@@ -7,7 +7,6 @@ one comparison of 64 distances with the best so far follows; that one of them is
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from kernels.counting import count_window, prepare
@@ -15,30 +14,34 @@ from kernels.vectors import LANES, equal, less, lowest_bit, repeat, smallest
 
 
 @njit(cache=True, nogil=True)
-def nearest(weights, panels, queries, distances, indices):
+def nearest(weights, entries, first_panel, queries, first_query, distances, indices):
     """``reference.nearest``: the first of equally close entries.
 
     Args:
-        weights: the bank, laid out by a way of counting; the rows that fill its last panel are
-            copies of the first entry.
-        panels: of 64 entries.
-        queries: uint64 (1, q or q + 1, words), an even number of columns.
-        distances: int16 (q or q + 1,), written.
-        indices: int32 (q or q + 1,), written.
+        weights: the bank's entries cell by cell, each cell in whole panels of 64, laid out by a
+            way of counting.
+        entries: int32 (64 * panels,), which entry of the bank stands where; ascending in a cell,
+            except for copies of its first entry that fill its last panel.
+        first_panel: int32 (cells + 1,), of each cell.
+        queries: uint64 (1, q, words), cell by cell, each cell an even number.
+        first_query: int32 (cells + 1,), of each cell.
+        distances: int16 (q,), written.
+        indices: int32 (q,), written.
     """
     prepare(weights, queries, 1)
     distances[:] = 32767
-    for panel in range(panels):
-        for query in range(0, distances.shape[0], 2):
-            one, two = count_window(weights, panel, queries, 0, query, 1, 1)
-            if less(one, repeat(distances[query])):
-                _keep_closest(one, panel, query, distances, indices)
-            if less(two, repeat(distances[query + 1])):
-                _keep_closest(two, panel, query + 1, distances, indices)
+    for cell in range(first_panel.shape[0] - 1):
+        for panel in range(first_panel[cell], first_panel[cell + 1]):
+            for query in range(first_query[cell], first_query[cell + 1], 2):
+                one, two = count_window(weights, panel, queries, 0, query, 1, 1)
+                if less(one, repeat(distances[query])):
+                    _keep_closest(one, panel, entries, query, distances, indices)
+                if less(two, repeat(distances[query + 1])):
+                    _keep_closest(two, panel, entries, query + 1, distances, indices)
 
 
 @njit(nogil=True, forceinline=True)
-def _keep_closest(apart, panel, query, distances, indices):
+def _keep_closest(apart, panel, entries, query, distances, indices):
     best = smallest(apart)
     distances[query] = best
-    indices[query] = panel * LANES + lowest_bit(equal(apart, repeat(best)))
+    indices[query] = entries[panel * LANES + lowest_bit(equal(apart, repeat(best)))]

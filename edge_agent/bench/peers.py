@@ -36,7 +36,7 @@ def searches(queries: np.ndarray, bank: np.ndarray) -> dict[str, Call]:
     found: dict[str, Call] = {}
     asked, known = queries.view(np.uint8), bank.view(np.uint8)
     with contextlib.suppress(ImportError):
-        import faiss
+        import faiss  # type: ignore[import-not-found,unused-ignore]
 
         faiss.omp_set_num_threads(1)
         index = faiss.IndexBinaryFlat(8 * known.shape[1])
@@ -66,7 +66,7 @@ def _onnx_model(channels: int, height: int, width: int, precision: str) -> bytes
     rng = np.random.default_rng(0)
     shape = [1, channels, height, width]
     weights = rng.integers(-127, 128, (channels, channels, 3, 3)).astype(np.int8)
-    conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    conv: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     if precision == "fp32":
         kind = TensorProto.FLOAT
         nodes = [helper.make_node("Conv", ["x", "w"], ["y"], **conv)]
@@ -81,11 +81,11 @@ def _onnx_model(channels: int, height: int, width: int, precision: str) -> bytes
         ]
         constants = [
             numpy_helper.from_array(weights, "w"),
-            numpy_helper.from_array(np.float32(_SCALE), "xs"),
-            numpy_helper.from_array(np.uint8(128), "xz"),
+            numpy_helper.from_array(np.array(_SCALE, np.float32), "xs"),
+            numpy_helper.from_array(np.array(128, np.uint8), "xz"),
             numpy_helper.from_array(np.full(channels, _SCALE, np.float32), "ws"),
             numpy_helper.from_array(np.zeros(channels, np.int8), "wz"),
-            numpy_helper.from_array(np.float32(10 * _SCALE), "ys"),
+            numpy_helper.from_array(np.array(10 * _SCALE, np.float32), "ys"),
         ]
     graph = helper.make_graph(
         nodes,
@@ -120,7 +120,7 @@ def _onnxruntime(channels: int, height: int, width: int, precision: str) -> Call
 
 
 def _openvino(channels: int, height: int, width: int, precision: str) -> Call:
-    import openvino
+    import openvino  # type: ignore[import-not-found,unused-ignore]
 
     core = openvino.Core()
     model = core.read_model(_onnx_model(channels, height, width, precision), b"")

@@ -19,6 +19,13 @@ def _rate(text: str) -> float:
     return value
 
 
+def _window(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"a number of patches, or 0 for no window, not {text}")
+    return value
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent calibrate``."""
     parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="images of good parts")
@@ -33,6 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--roi", metavar="X,Y,W,H", help="inspect only this region, in pixels")
     parser.add_argument(
         "--backbone", default="base", metavar="NAME", help="a shipped backbone, or a .bnn file"
+    )
+    parser.add_argument(
+        "--window",
+        type=_window,
+        metavar="PATCHES",
+        help="for parts that come in one pose: compare each cell of so many patches a side only"
+        " with its surroundings; 0 compares everything (default: 2 or 0, whichever describes the"
+        " good parts better)",
     )
     add_backend(parser)
     add_json(parser)
@@ -58,7 +73,9 @@ def execute(arguments: argparse.Namespace) -> int:
         roi = Roi.parse(arguments.roi) if arguments.roi else None
     except ValueError as error:
         raise ConfigError(f"--roi: {error}") from error
-    settings = Settings(false_reject_rate=arguments.false_reject_rate, roi=roi)
+    settings = Settings(
+        false_reject_rate=arguments.false_reject_rate, roi=roi, window=arguments.window
+    )
     backend = choose(arguments.backend).backend
     network = load_backbone(arguments.backbone)
     result = calibrate(arguments.good_dir, network, backend, settings, progress_bar)
@@ -77,6 +94,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 "supported_false_reject_rate": result.threshold.supported_rate,
                 "held_out": result.threshold.held_out,
                 "good_images": result.model.origin["good_images"],
+                "window": result.model.bank.window,
+                "window_reason": result.model.origin["window_reason"],
                 "skipped": list(result.skipped),
                 "latency_ms": round(latency_ms, 3),
                 "backend": detector.backend.backend.name,
@@ -86,6 +105,8 @@ def execute(arguments: argparse.Namespace) -> int:
     for reason in result.skipped:
         print(f"passed over: {reason}")
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
+    window = "with a window" if result.model.bank.window else "without a window"
+    print(f"{window}: {result.model.origin['window_reason']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")
     print(result.threshold.sentence)
     print(f"an inspection takes {latency_ms:.1f} ms here ({detector.backend.reason})")

@@ -46,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "auto_backend": choose("auto").reason,
+        "kernels": _kernels(),
         "backends": backends,
         "extras": {
             extra: any(find_spec(module) for module in modules)
@@ -67,6 +68,14 @@ def execute(arguments: argparse.Namespace) -> int:
         else:
             print(f"{key:<14} {value}")
     return 0
+
+
+def _kernels() -> str:
+    try:
+        from kernels.processor import available_ways, choose_way
+    except (ImportError, OSError) as error:
+        return f"none: numba cannot run here ({error})"
+    return f"{choose_way()} (this processor runs {', '.join(available_ways())})"
 
 
 def _processor() -> str:

@@ -21,9 +21,23 @@ from edge_agent.cli import (
     model,
     run,
     train,
+    warm,
 )
 
-_COMMANDS = (demo, collect, calibrate, evaluate, inspect, run, check, train, model, bench, doctor)
+_COMMANDS = (
+    demo,
+    collect,
+    calibrate,
+    evaluate,
+    inspect,
+    run,
+    check,
+    train,
+    model,
+    warm,
+    bench,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -37,6 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "patch_bits": model.bits,
         "patch_strides": list(model.layout.strides),
         "bank_entries": len(model.bank),
+        "window": model.bank.window,
         "smoothing": model.smoothing,
         "threshold": dataclasses.asdict(model.threshold),
         "origin": model.origin,

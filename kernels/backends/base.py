@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from kernels.errors import ShapeError
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import Network
 
 
@@ -58,16 +59,17 @@ class Backend(ABC):
             ShapeError: if the network does not take pictures of this size.
         """
 
-    def index(self, bank: np.ndarray) -> Index:
+    def index(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> Index:
         """Prepare a memory bank for searching.
 
         Args:
             bank: uint64 (m, words), m at least 1.
+            neighbourhoods: which entries each query may meet; None for all.
 
         Raises:
             ShapeError: if the bank is empty or not packed bits.
         """
-        return NumpyIndex(bank)
+        return NumpyIndex(bank, neighbourhoods)
 
 
 class Index(ABC):
@@ -76,18 +78,25 @@ class Index(ABC):
     Owns its buffers: one thread at a time; give each thread its own.
     """
 
-    def __init__(self, bank: np.ndarray) -> None:
+    def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> None:
         if bank.ndim != 2 or bank.dtype != np.uint64:
             raise ShapeError(f"a bank is uint64 (entries, words), not {bank.dtype} {bank.shape}")
         if not len(bank):
             raise ShapeError("the memory bank is empty: there is nothing to compare with")
         self.entries, self.words = bank.shape
+        self.bank = np.ascontiguousarray(bank)
+        self.neighbourhoods = neighbourhoods
+        for met in neighbourhoods.entries_of_cell if neighbourhoods else ():
+            if not len(met) or met[0] < 0 or met[-1] >= self.entries:
+                raise ShapeError(
+                    f"a neighbourhood reaches beyond the bank's {self.entries} entries"
+                )
 
     def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each query the bank entry that differs in the fewest bits; the first of equals.
 
         Args:
-            queries: uint64 (q, words).
+            queries: uint64 (q, words); with neighbourhoods, exactly those of their grid.
 
         Returns:
             Distances in bits, int32 (q,), and indices into the bank, int32 (q,).
@@ -99,6 +108,11 @@ class Index(ABC):
             raise ShapeError(
                 f"queries for this bank are uint64 (any, {self.words}),"
                 f" not {queries.dtype} {queries.shape}"
+            )
+        near = self.neighbourhoods
+        if near is not None and len(queries) != len(near.cell_of_query):
+            raise ShapeError(
+                f"{len(queries)} queries, but neighbourhoods of {len(near.cell_of_query)}"
             )
         return self._nearest(np.ascontiguousarray(queries))
 
@@ -112,17 +126,17 @@ class NumpyIndex(Index):
 
     _QUERIES_AT_ONCE = 32
 
-    def __init__(self, bank: np.ndarray) -> None:
-        super().__init__(bank)
-        self._bank = np.ascontiguousarray(bank)
-
     def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty(len(queries), np.int32)
         indices = np.empty(len(queries), np.int32)
-        for start in range(0, len(queries), self._QUERIES_AT_ONCE):
-            part = slice(start, start + self._QUERIES_AT_ONCE)
-            different = queries[part, None, :] ^ self._bank[None, :, :]
-            apart = np.bitwise_count(different).sum(axis=2, dtype=np.int32)
-            indices[part] = apart.argmin(axis=1)
-            distances[part] = apart.min(axis=1)
+        near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, len(queries))
+        for cell, met in enumerate(near.entries_of_cell):
+            asking = np.flatnonzero(near.cell_of_query == cell)
+            known = self.bank[met]
+            for start in range(0, len(asking), self._QUERIES_AT_ONCE):
+                part = asking[start : start + self._QUERIES_AT_ONCE]
+                different = queries[part, None, :] ^ known[None, :, :]
+                apart = np.bitwise_count(different).sum(axis=2, dtype=np.int32)
+                indices[part] = met[apart.argmin(axis=1)]
+                distances[part] = apart.min(axis=1)
         return distances, indices

@@ -9,6 +9,7 @@ from kernels.backends.numba_fast import FastExecutor, FastIndex
 from kernels.backends.numba_portable import PortableExecutor, PortableIndex
 from kernels.binary_convolution import COUNT_LIMIT
 from kernels.bits import WORD_BITS
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Network
 from kernels.processor import choose_way
 
@@ -35,8 +36,8 @@ class NumbaBackend(Backend):
             return PortableExecutor(network, height, width)
         return FastExecutor(network, height, width, self.way)
 
-    def index(self, bank: np.ndarray) -> Index:
+    def index(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> Index:
         """See :meth:`Backend.index`."""
         if self.way == "portable" or bank.ndim != 2 or bank.shape[1] * WORD_BITS > COUNT_LIMIT:
-            return PortableIndex(bank)
-        return FastIndex(bank, self.way)
+            return PortableIndex(bank, neighbourhoods)
+        return FastIndex(bank, neighbourhoods, self.way)

@@ -10,6 +10,7 @@ from kernels import convolution, search, stem
 from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import words_for
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES
@@ -111,38 +112,53 @@ class FastExecutor(Executor):
 
 
 class FastIndex(Index):
-    """The bank as filters of a 1x1 convolution.
+    """The bank as filters of a 1x1 convolution, neighbourhood by neighbourhood.
 
     Args:
         bank: uint64 (m, words).
+        neighbourhoods: which entries each query may meet; None for all.
         way: of counting, see :mod:`kernels.processor`.
     """
 
-    def __init__(self, bank: np.ndarray, way: str) -> None:
-        super().__init__(bank)
+    def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None, way: str) -> None:
+        super().__init__(bank, neighbourhoods)
         self._lay_out = way_module(way).lay_out
-        # Copies of the first entry fill the last panel: they are never closer than it.
-        fill = np.repeat(bank[:1], -len(bank) % LANES, axis=0)
-        self._filters = np.concatenate([bank, fill])
-        self._make_room(2)
+        whole = Neighbourhoods.everywhere(self.entries, 0)
+        cells = (neighbourhoods or whole).entries_of_cell
+        # Copies of a cell's first entry fill its last panel: they are never closer than it.
+        padded = [np.concatenate([met, np.repeat(met[:1], -len(met) % LANES)]) for met in cells]
+        self._entries = np.concatenate(padded).astype(np.int32)
+        self._first_panel = np.cumsum([0] + [len(met) // LANES for met in padded]).astype(np.int32)
+        self._prepare(neighbourhoods or Neighbourhoods.everywhere(self.entries, 2))
 
-    def _make_room(self, queries: int) -> None:
-        room = queries + queries % 2
+    def _prepare(self, near: Neighbourhoods) -> None:
+        # Queries are put in the order of their cells, each cell filled up to an even number.
+        count = len(near.cell_of_query)
+        each = np.bincount(near.cell_of_query, minlength=len(near.entries_of_cell))
+        self._first_query = np.cumsum(np.concatenate([[0], each + each % 2])).astype(np.int32)
+        order = np.argsort(near.cell_of_query, kind="stable")
+        place_in_cell = np.arange(count) - np.repeat(np.cumsum(each) - each, each)
+        slots = np.empty(count, np.intp)
+        slots[order] = self._first_query[near.cell_of_query[order]] + place_in_cell
+        self._slots = slots if self.neighbourhoods else slice(count)
+        room = int(self._first_query[-1])
         self._queries = np.zeros((1, room, self.words), np.uint64)
         self._distances = np.empty(room, np.int16)
         self._indices = np.empty(room, np.int32)
-        self._weights = self._lay_out(self._filters, self._queries.shape)
+        self._weights = self._lay_out(self.bank[self._entries], self._queries.shape)
+        self._count = count
 
     def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        count = len(queries)
-        if count + count % 2 != len(self._distances):
-            self._make_room(count)
-        self._queries[0, :count] = queries
+        if len(queries) != self._count:
+            self._prepare(Neighbourhoods.everywhere(self.entries, len(queries)))
+        self._queries[0, self._slots] = queries
         search.nearest(
             self._weights,
-            len(self._filters) // LANES,
+            self._entries,
+            self._first_panel,
             self._queries,
+            self._first_query,
             self._distances,
             self._indices,
         )
-        return self._distances[:count].astype(np.int32), self._indices[:count].copy()
+        return self._distances[self._slots].astype(np.int32), self._indices[self._slots].copy()

@@ -9,6 +9,7 @@ import numpy as np
 from kernels import portable
 from kernels.backends.base import Executor, Index
 from kernels.bits import words_for
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 
 _Step = Callable[[], object]
@@ -79,16 +80,26 @@ class PortableExecutor(Executor):
 
 
 class PortableIndex(Index):
-    """The bank transposed, so that a lane is an entry."""
+    """The bank transposed, so that a lane is an entry; one such bank for every neighbourhood."""
 
-    def __init__(self, bank: np.ndarray) -> None:
-        super().__init__(bank)
-        self._bank = np.ascontiguousarray(bank.T)
+    def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> None:
+        super().__init__(bank, neighbourhoods)
+        cells = neighbourhoods.entries_of_cell if neighbourhoods else (np.arange(len(bank)),)
+        self._cells = [(met, np.ascontiguousarray(self.bank[met].T)) for met in cells]
 
     def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty(len(queries), np.int32)
         indices = np.empty(len(queries), np.int32)
-        portable.nearest(queries, self._bank, distances, indices)
+        near = self.neighbourhoods
+        if near is None:
+            portable.nearest(queries, self._cells[0][1], distances, indices)
+            return distances, indices
+        for cell, (met, turned) in enumerate(self._cells):
+            asking = np.flatnonzero(near.cell_of_query == cell)
+            apart = np.empty(len(asking), np.int32)
+            which = np.empty(len(asking), np.int32)
+            portable.nearest(queries[asking], turned, apart, which)
+            distances[asking], indices[asking] = apart, met[which]
         return distances, indices
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels import reference
 from kernels.backends.base import Backend, Executor, Index
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import Network
 
 
@@ -25,17 +26,15 @@ class ReferenceBackend(Backend):
         """See :meth:`Backend.executor`."""
         return ReferenceExecutor(network, height, width)
 
-    def index(self, bank: np.ndarray) -> ReferenceIndex:
+    def index(
+        self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None
+    ) -> ReferenceIndex:
         """See :meth:`Backend.index`."""
-        return ReferenceIndex(bank)
+        return ReferenceIndex(bank, neighbourhoods)
 
 
 class ReferenceIndex(Index):
     """Searches with ``kernels.reference``."""
 
-    def __init__(self, bank: np.ndarray) -> None:
-        super().__init__(bank)
-        self._bank = bank
-
     def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return reference.nearest(queries, self._bank)
+        return reference.nearest(queries, self.bank, self.neighbourhoods)

@@ -17,12 +17,29 @@ def _slow_greedy(points: np.ndarray, first: int, count: int) -> list[int]:
 def test_the_bank_is_the_greedy_choice() -> None:
     rng = np.random.default_rng(3)
     patches = np.unique(pack(rng.integers(0, 2, (200, 64))), axis=0)
-    bank = choose_bank(patches, 30, np.random.default_rng(9))
+    assert len(patches) == 200
+    grids = list(patches.reshape(10, 4, 5, 1))
+    bank = choose_bank(grids, 30, np.random.default_rng(9)).patches
     first = int(np.random.default_rng(9).integers(len(patches)))
     np.testing.assert_array_equal(bank, patches[_slow_greedy(patches, first, 30)])
 
 
 def test_repeats_are_kept_once_and_few_patches_are_all_kept() -> None:
     patches = np.array([[5], [7], [5], [5], [9]], np.uint64)
-    bank = choose_bank(patches, 10, np.random.default_rng(0))
+    bank = choose_bank([patches[:, None]], 10, np.random.default_rng(0)).patches
     assert sorted(bank.ravel().tolist()) == [5, 7, 9]
+
+
+def test_with_a_window_every_cell_has_entries_of_its_own() -> None:
+    rng = np.random.default_rng(4)
+    # Every position of the grid has a word of its own, in every image.
+    grids = [np.arange(35, dtype=np.uint64).reshape(5, 7, 1) + 100 * i for i in range(3)]
+    bank = choose_bank(grids, 24, rng, window=2)
+    assert bank.window == 2
+    assert np.bincount(bank.cells).tolist() == [2] * 12  # 3 rows of 4 cells
+    row, column = np.divmod(bank.patches.ravel().astype(int) % 100, 7)
+    assert (row // 2 * 4 + column // 2 == bank.cells).all()
+    near = bank.neighbourhoods(5, 7)
+    assert near is not None
+    assert bank.cells[near.entries_of_cell[0]].tolist() == [0, 0, 1, 1, 4, 4, 5, 5]
+    assert choose_bank(grids, 24, rng).neighbourhoods(5, 7) is None

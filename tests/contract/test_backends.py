@@ -11,6 +11,7 @@ from kernels import reference
 from kernels.backends import BACKEND_NAMES, Backend, choose
 from kernels.backends.numba import NumbaBackend
 from kernels.errors import BackendUnavailable, ShapeError
+from kernels.neighbourhoods import Neighbourhoods, cell_count
 from kernels.processor import WAYS
 from tests.random_networks import random_network
 
@@ -78,6 +79,31 @@ def test_same_neighbours(
     np.testing.assert_array_equal(indices, wanted_indices)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 9),
+    side=st.integers(1, 4),
+    entries=st.integers(1, 300),
+    words=st.integers(1, 6),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_same_neighbours_in_a_window(
+    backend: Backend, rows: int, columns: int, side: int, entries: int, words: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    pool = rng.integers(0, 2**64, 4, dtype=np.uint64)
+    asked, bank = rng.choice(pool, (rows * columns, words)), rng.choice(pool, (entries, words))
+    _, cells = cell_count(rows, columns, side)
+    # Entries from few cells leave some neighbourhoods without any.
+    cell_of_entry = rng.choice(rng.integers(0, cells, 3), entries)
+    near = Neighbourhoods.around(cell_of_entry, rows, columns, side)
+    distances, indices = backend.index(bank, near).nearest(asked)
+    wanted_distances, wanted_indices = reference.nearest(asked, bank, near)
+    np.testing.assert_array_equal(distances, wanted_distances)
+    np.testing.assert_array_equal(indices, wanted_indices)
+
+
 def test_wrong_shapes_are_refused(backend: Backend) -> None:
     network = random_network(2)
     multiple = network.size_multiple
@@ -94,6 +120,11 @@ def test_wrong_shapes_are_refused(backend: Backend) -> None:
         backend.index(np.zeros((0, 2), np.uint64))
     with pytest.raises(ShapeError, match="bank is uint64"):
         backend.index(np.zeros((3, 2), np.int64))
+    near = Neighbourhoods.everywhere(4, 5)
+    with pytest.raises(ShapeError, match="beyond the bank"):
+        backend.index(np.zeros((3, 2), np.uint64), near)
+    with pytest.raises(ShapeError, match="4 queries, but"):
+        backend.index(np.zeros((4, 2), np.uint64), near).nearest(np.zeros((4, 2), np.uint64))
     index = backend.index(np.zeros((3, 2), np.uint64))
     with pytest.raises(ShapeError, match="queries for this bank"):
         index.nearest(np.zeros((3, 1), np.uint64))

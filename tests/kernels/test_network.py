@@ -81,3 +81,17 @@ def test_layers_that_do_not_fit(
 ) -> None:
     with pytest.raises(ShapeError, match=sentence):
         Network("bad", layers)
+
+
+def test_only_the_embeddings_asked_for_and_what_they_need() -> None:
+    network = random_network(6, blocks=6)
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    everything = reference.run(network, image)
+    assert [e.stride for e in network.embeddings] == [8, 16]
+    for embedding, wanted in zip(network.embeddings, everything, strict=True):
+        part = network.only({embedding.stride})
+        assert part.layers[-1] is embedding
+        (got,) = reference.run(part, image)
+        np.testing.assert_array_equal(got, wanted)
+    with pytest.raises(ShapeError, match="no embedding at stride"):
+        network.only({128})

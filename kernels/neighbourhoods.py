@@ -1,0 +1,77 @@
+"""Which entries of a memory bank a patch is compared with, by where on the part both come from.
+
+The grid of patches is divided into square cells. A patch meets the entries that came from its own
+cell and the eight around it; where these have none, from the nearest ring of cells that has some.
+Parts that always come in the same pose need no more, and the search is many times cheaper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """Cells of a grid, and the entries each of them is compared with.
+
+    Attributes:
+        cell_of_query: int32 (rows * columns,), in the order of the grid, row by row.
+        entries_of_cell: per cell, int32, ascending, never empty.
+    """
+
+    cell_of_query: np.ndarray
+    entries_of_cell: tuple[np.ndarray, ...]
+
+    @classmethod
+    def around(
+        cls, cell_of_entry: np.ndarray, rows: int, columns: int, side: int
+    ) -> Neighbourhoods:
+        """Neighbourhoods on a grid.
+
+        Args:
+            cell_of_entry: int32 (m,), the cell that each entry of the bank came from.
+            rows: of the grid.
+            columns: of the grid.
+            side: of a cell, in patches.
+
+        Raises:
+            ShapeError: if there are no entries, or one of a cell that is not on the grid.
+        """
+        across, cells = cell_count(rows, columns, side)
+        if not len(cell_of_entry):
+            raise ShapeError("the memory bank is empty: there is nothing to compare with")
+        if cell_of_entry.min() < 0 or cell_of_entry.max() >= cells:
+            raise ShapeError(f"an entry of cell {cell_of_entry.max()} on a grid of {cells} cells")
+        entry_row, entry_column = np.divmod(cell_of_entry, across)
+        members = []
+        for cell in range(cells):
+            row, column = divmod(cell, across)
+            ring = np.maximum(abs(entry_row - row), abs(entry_column - column))
+            near = ring <= max(1, ring.min())
+            members.append(np.flatnonzero(near).astype(np.int32))
+        return cls(cells_of_grid(rows, columns, side), tuple(members))
+
+    @classmethod
+    def everywhere(cls, entries: int, queries: int) -> Neighbourhoods:
+        """One cell: every query is compared with every entry."""
+        everything = np.arange(entries, dtype=np.int32)
+        return cls(np.zeros(queries, np.int32), (everything,))
+
+
+def cell_count(rows: int, columns: int, side: int) -> tuple[int, int]:
+    """Cells in a row of a grid of patches, and in all of it."""
+    if rows < 1 or columns < 1 or side < 1:
+        raise ShapeError(f"no cells of {side} patches on a grid of {rows} x {columns}")
+    across = -(-columns // side)
+    return across, across * -(-rows // side)
+
+
+def cells_of_grid(rows: int, columns: int, side: int) -> np.ndarray:
+    """The cell of every patch: int32 (rows * columns,)."""
+    across, _ = cell_count(rows, columns, side)
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    return (row // side * across + column // side).astype(np.int32)

@@ -1,0 +1,57 @@
+"""Compile every kernel that an inspection or a calibration runs, so that the first part need not.
+
+Numba keeps what it compiled in the directory that ``NUMBA_CACHE_DIR`` names, else beside the
+source; from there a later process loads it in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from kernels import portable
+from kernels.backends.numba import NumbaBackend
+from kernels.network import BinaryBlock, Embedding, Network, Stem
+
+_CHANNELS, _SIDE = 64, 8
+
+
+def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What there is to do, in a word each, to be called one after the other.
+
+    Args:
+        way: of counting, see :mod:`kernels.processor`; None for the fastest here.
+    """
+    backend = NumbaBackend(way)
+    image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    words = np.zeros((_CHANNELS, 2), np.uint64)
+    yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
+    yield "search", lambda: backend.index(words).nearest(words)
+    yield (
+        "memory bank",
+        lambda: portable.keep_smaller_distances(
+            words[0], np.ascontiguousarray(words.T), np.zeros(_CHANNELS, np.uint32)
+        ),
+    )
+
+
+def _every_layer() -> Network:
+    vector = np.zeros(_CHANNELS, np.int16)
+    block = BinaryBlock(
+        stride=2,
+        threshold=vector,
+        weights=np.zeros((_CHANNELS, 3, 3, 1), np.uint64),
+        slope=vector,
+        offset=vector,
+        leak=vector,
+    )
+    stem = Stem(
+        fine_weights=np.zeros((8, 3, 3, 3), np.int8),
+        fine_bias=np.zeros(8, np.int32),
+        fine_shift=1,
+        coarse_weights=np.zeros((_CHANNELS, 2, 2, 8), np.int8),
+        coarse_bias=np.zeros(_CHANNELS, np.int32),
+        coarse_shift=1,
+    )
+    return Network("every layer", (stem, block, Embedding(8, np.zeros((1, _CHANNELS), np.int32))))
