@@ -23,6 +23,7 @@ from llvmlite import binding
 from numba.core import config
 
 from kernels.errors import BackendUnavailable
+from kernels.vectors import host_features
 
 VARIABLE = "EDGE_KERNELS"
 WAYS = ("popcount-avx512", "lookup", "popcount-neon", "portable")
@@ -43,7 +44,7 @@ def available_ways() -> tuple[str, ...]:
         fast = ("lookup", "popcount-neon") if lookup_first else ("popcount-neon", "lookup")
         return (*fast, "portable")
     if machine in ("x86_64", "amd64"):
-        features = _features()
+        features = host_features()
         fast = tuple(way for way, needs in _NEEDS_X86.items() if needs <= features)
         return (*fast, "portable")
     return ("portable",)
@@ -84,14 +85,6 @@ def way_module(name: str) -> ModuleType:
     from kernels import table_lookup
 
     return table_lookup
-
-
-def _features() -> set[str]:
-    # Numba compiles for what NUMBA_CPU_FEATURES names, if set, and for the host otherwise.
-    named = getattr(config, "CPU_FEATURES", None)
-    if named is not None:
-        return {f[1:] for f in named.split(",") if f.startswith("+")}
-    return {name for name, present in binding.get_host_cpu_features().items() if present}
 
 
 def _processor_name() -> str:

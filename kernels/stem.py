@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 from kernels import network as nw
 from kernels.vectors import (
     LANES,
+    WIDE_REGISTERS,
     Tile,
     add,
     address,
@@ -45,8 +46,11 @@ from kernels.vectors import (
 
 _SUMS = 16  # 32-bit lanes of a vector of sums
 _TAP_ROW = 10  # three pixels of three colours, and one to make pairs
-_FINE = Tile(32, _SUMS, 4)  # four positions of 16 channels
-_COARSE = Tile(32, _SUMS, 8)  # two positions of 64 channels
+# Sums must be many enough to hide the latency of the multiplications, and few enough to stay in
+# registers: a vector of sums is one register with AVX-512, two with AVX2, four on aarch64.
+_FINE_POSITIONS, _COARSE_POSITIONS = (8, 4) if WIDE_REGISTERS else (4, 1)
+_FINE = Tile(32, _SUMS, _FINE_POSITIONS)  # of 16 channels
+_COARSE = Tile(32, _SUMS, _COARSE_POSITIONS * LANES // _SUMS)  # of 64 channels
 
 
 class Weights(NamedTuple):
@@ -57,8 +61,8 @@ class Weights(NamedTuple):
         fine_bias: int32 (inner,).
         coarse: int16 (channels / 64, 2 * inner, 64, 2).
         coarse_bias: int32 (channels,).
-        pixels: int16 (3, 3 * (w + 2) + 64), rows of the picture with the column to the left.
-        inner: int16 (2, w / 2 + 4, inner), rows of the map between the two convolutions.
+        pixels: int16 (3, 3 * (w + 2) + 128), rows of the picture with the column to the left.
+        inner: int16 (2, w / 2 + spare, inner), rows of the map between the two convolutions.
     """
 
     fine: np.ndarray
@@ -81,8 +85,8 @@ def lay_out(layer: nw.Stem, width: int) -> Weights:
         fine_bias=aligned(np.pad(layer.fine_bias, (0, fill))),
         coarse=_in_pairs(coarse.reshape(layer.channels, -1), LANES),
         coarse_bias=aligned(layer.coarse_bias),
-        pixels=np.zeros((3, 3 * (width + 2) + 64), np.int16),
-        inner=aligned(np.zeros((2, width // 2 + 4, inner), np.int16)),
+        pixels=np.zeros((3, 3 * (width + 2) + 128), np.int16),
+        inner=aligned(np.zeros((2, width // 2 + _FINE_POSITIONS, inner), np.int16)),
     )
 
 
@@ -126,13 +130,12 @@ def _accumulator(tile: Tile, positions: int) -> Any:
     return intrinsic(accumulate)
 
 
-def _starter(tile: Tile, positions: int) -> Any:
+def _starter(tile: Tile, vectors: int) -> Any:
     """An intrinsic: a tile that begins with the biases."""
 
     def start(typing_context: Any, bias: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             bias, at = arguments
-            vectors = tile.count // positions
             sums = ir.Constant(ir.ArrayType(tile.vector, tile.count), ir.Undefined)
             for place in range(tile.count):
                 offset = ir.Constant(at.type, _SUMS * (place % vectors))
@@ -146,8 +149,11 @@ def _starter(tile: Tile, positions: int) -> Any:
     return intrinsic(start)
 
 
-_start_fine, _start_coarse = _starter(_FINE, 4), _starter(_COARSE, 2)
-_accumulate_fine, _accumulate_coarse = _accumulator(_FINE, 4), _accumulator(_COARSE, 2)
+_start_fine, _start_coarse = _starter(_FINE, 1), _starter(_COARSE, LANES // _SUMS)
+_accumulate_fine, _accumulate_coarse = (
+    _accumulator(_FINE, _FINE_POSITIONS),
+    _accumulator(_COARSE, _COARSE_POSITIONS),
+)
 
 
 def _shifted(builder: Any, sums: Any, place: int, shift: Any, low: int, high: int) -> Any:
@@ -161,11 +167,11 @@ def _shifted(builder: Any, sums: Any, place: int, shift: Any, low: int, high: in
 
 @intrinsic
 def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any, step: Any) -> Any:
-    """Shift, clip to 0 .. 255 and write four positions of 16 channels."""
+    """Shift, clip to 0 .. 255 and write the positions of 16 channels."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift, inner, at, step = arguments
-        for position in range(4):
+        for position in range(_FINE_POSITIONS):
             value = _shifted(builder, sums, position, shift, 0, 255)
             where = builder.add(at, builder.mul(step, ir.Constant(step.type, position)))
             store_vector(builder, value, address(context, builder, signature.args[2], inner, where))
@@ -176,15 +182,16 @@ def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any
 
 @intrinsic
 def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
-    """Shift and clip two positions of 64 channels to int16."""
+    """Shift and clip the positions of 64 channels to int16."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift = arguments
-        parts = [_shifted(builder, sums, i, shift, -32768, 32767) for i in range(8)]
-        both = [concatenate(builder, parts[:4]), concatenate(builder, parts[4:])]
-        return context.make_tuple(builder, signature.return_type, both)
+        parts = [_shifted(builder, sums, i, shift, -32768, 32767) for i in range(_COARSE.count)]
+        each = LANES // _SUMS
+        values = [concatenate(builder, parts[i : i + each]) for i in range(0, _COARSE.count, each)]
+        return context.make_tuple(builder, signature.return_type, values)
 
-    return types.UniTuple(sixty4, 2)(_COARSE, types.int32), generate
+    return types.UniTuple(sixty4, _COARSE_POSITIONS)(_COARSE, types.int32), generate
 
 
 @njit(nogil=True, forceinline=True)
@@ -206,10 +213,10 @@ def _fine_row(weights, shift, row):
     pixels, inner = weights.pixels, weights.inner
     pitch = pixels.shape[1]
     channels = inner.shape[2]
-    width = inner.shape[1] - 4
+    width = inner.shape[1] - _FINE_POSITIONS
     line_length = 2 * _SUMS
     for group in range(weights.fine.shape[0]):
-        for column in range(0, width, 4):
+        for column in range(0, width, _FINE_POSITIONS):
             sums = _start_fine(weights.fine_bias, group * _SUMS)
             line = group * weights.fine.shape[1] * line_length
             for i in range(3):
@@ -248,7 +255,7 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
             _fine_row(weights, fine_shift, half)
         for panel in range(channels // LANES):
             level = load(threshold, panel * LANES)
-            for column in range(0, columns, 2):
+            for column in range(0, columns, _COARSE_POSITIONS):
                 sums = _start_coarse(weights.coarse_bias, panel * LANES)
                 line = panel * weights.coarse.shape[1] * 2 * LANES
                 for i in range(2):
@@ -258,9 +265,9 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
                             sums, inner, at + 2 * pair, 2 * depth, weights.coarse, line
                         )
                         line += 2 * LANES
-                both = _finish_coarse(sums, coarse_shift)
-                for position in range(min(2, columns - column)):
-                    value = both[0] if position == 0 else both[1]
+                values = _finish_coarse(sums, coarse_shift)
+                for position in range(min(_COARSE_POSITIONS, columns - column)):
+                    value = values[position]
                     x = column + position
                     store(out, (row * columns + x) * channels + panel * LANES, value)
                     if wants_signs:

@@ -24,9 +24,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic, models, register_model
 
 LANES = 64
@@ -150,10 +150,21 @@ def _lanes(numbers: Any) -> ir.Constant:
 _ARM = platform.machine().lower() in ("aarch64", "arm64")
 
 
+def host_features() -> set[str]:
+    """What the processor that Numba compiles for can do, by LLVM's names."""
+    named = getattr(config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES, where it is set
+    if named is not None:
+        return {f[1:] for f in named.split(",") if f.startswith("+")}
+    return {name for name, present in binding.get_host_cpu_features().items() if present}
+
+
 def _has(context: Any, feature: str) -> bool:
     """Whether the processor being compiled for has a feature, by LLVM's name of it."""
     return f"+{feature}" in context.codegen()._tm_features.split(",")
 
+
+WIDE_REGISTERS = not _ARM and "avx512bw" in host_features()
+"""Whether registers have 512 bits."""
 
 REGISTER_BYTES = 16 if _ARM else 32
 """Width of the registers that :func:`look_up` works on."""

@@ -13,12 +13,13 @@ import cv2
 import pytest
 
 from kernels import network_file
+from kernels.processor import WAYS, available_ways
 from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
 COMMANDS = (
     "demo", "collect", "calibrate", "evaluate", "inspect", "run", "check", "train", "model",
-    "doctor",
+    "warm", "bench", "doctor",
 )  # fmt: skip
 
 
@@ -135,6 +136,54 @@ def _broken_models(shop: Path, folder: Path) -> dict[str, Path]:
         paths[sentence].write_bytes(content)
     paths["No such file"] = folder / "absent.model"
     return paths
+
+
+def test_warm_keeps_what_it_compiled(tmp_path: Path) -> None:
+    figures = json.loads(_run("warm", "--cache", tmp_path / "cache", "--json").stdout)
+    assert figures["kernels"] in WAYS
+    kept = {path.name.split("-")[0] for path in (tmp_path / "cache").rglob("*.nbc")}
+    wanted = {"portable.keep_smaller_distances"}
+    if figures["kernels"] != "portable":
+        wanted |= {"stem.stem", "convolution.convolve_to_stream", "search.nearest"}
+    assert wanted <= kept
+    before = sorted(tmp_path.rglob("*.nbc"))
+    _run("warm", "--cache", tmp_path / "cache")
+    assert sorted(tmp_path.rglob("*.nbc")) == before
+
+
+def test_kernels_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_KERNELS", "portable")
+    assert re.search(r"^kernels +portable ", _run("doctor").stdout, re.MULTILINE)
+    monkeypatch.setenv("EDGE_KERNELS", "quantum")
+    assert "there are no kernels 'quantum'" in _run("warm", status=2).stderr
+
+
+@pytest.mark.parametrize("what", ["kernels", "search"])
+def test_bench_compares_by_turns(what: str) -> None:
+    figures = json.loads(_run("bench", what, "--rounds", "2", "--json").stdout)
+    assert figures["clock_ghz"] > 0.1
+    rows = figures["rows"]
+    ours = {row["kernel"] for row in rows if "kernel" in row}
+    assert ours == set(available_ways())
+    assert any("onnxruntime" in row.get("engine", "opencv onnxruntime") for row in rows)
+    for row in rows:
+        assert 0 < row["us_min"] <= row["us_median"] <= row["us_p99"]
+        if what == "kernels":
+            macs = row["channels"] ** 2 * 9 * row["height"] * row["width"]
+        else:
+            macs = row["queries"] * row["bank"] * row["bits"]
+        assert row["gmacs"] == pytest.approx(macs / row["us_min"] / 1e3, rel=0.01)
+
+
+def test_bench_of_a_model(shop: Path) -> None:
+    result = _run(
+        "bench", "inspect", shop / "ring.model", "--images", shop / "train" / "good",
+        "--rounds", "3", "--json",
+    )  # fmt: skip
+    (row,) = json.loads(result.stdout)["rows"]
+    assert row["op"] == "inspect"
+    assert set(row["stages_us_min"]) == {"prepare", "network", "search", "decide"}
+    assert sum(row["stages_us_min"].values()) <= row["us_p99"]
 
 
 def test_broken_models_get_one_sentence(shop: Path, tmp_path: Path) -> None:
