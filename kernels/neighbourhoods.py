@@ -16,15 +16,19 @@ from kernels.errors import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhoods:
-    """Cells of a grid, and the entries each of them is compared with.
+    """Cells of a grid, the entries that came from each, and the cells that each is compared with.
 
     Attributes:
         cell_of_query: int32 (rows * columns,), in the order of the grid, row by row.
-        entries_of_cell: per cell, int32, ascending, never empty.
+        entries: per cell, int32, ascending, and ascending from cell to cell: an entry belongs to
+            one cell.
+        near: per cell, int32, ascending: the cells whose entries its queries meet, at least one of
+            them with entries.
     """
 
     cell_of_query: np.ndarray
-    entries_of_cell: tuple[np.ndarray, ...]
+    entries: tuple[np.ndarray, ...]
+    near: tuple[np.ndarray, ...]
 
     @classmethod
     def around(
@@ -33,33 +37,42 @@ class Neighbourhoods:
         """Neighbourhoods on a grid.
 
         Args:
-            cell_of_entry: int32 (m,), the cell that each entry of the bank came from.
+            cell_of_entry: int32 (m,), ascending, the cell that each entry of the bank came from.
             rows: of the grid.
             columns: of the grid.
             side: of a cell, in patches.
 
         Raises:
-            ShapeError: if there are no entries, or one of a cell that is not on the grid.
+            ShapeError: if there are no entries, one of a cell that is not on the grid, or if they
+                are not in the order of their cells.
         """
         across, cells = cell_count(rows, columns, side)
         if not len(cell_of_entry):
             raise ShapeError("the memory bank is empty: there is nothing to compare with")
-        if cell_of_entry.min() < 0 or cell_of_entry.max() >= cells:
-            raise ShapeError(f"an entry of cell {cell_of_entry.max()} on a grid of {cells} cells")
-        entry_row, entry_column = np.divmod(cell_of_entry, across)
-        members = []
+        if cell_of_entry[0] < 0 or cell_of_entry[-1] >= cells:
+            raise ShapeError(f"an entry of cell {cell_of_entry[-1]} on a grid of {cells} cells")
+        if (np.diff(cell_of_entry) < 0).any():
+            raise ShapeError("the entries of the memory bank are not in the order of their cells")
+        ends = np.searchsorted(cell_of_entry, np.arange(cells + 1)).astype(np.int32)
+        entries = tuple(np.arange(ends[c], ends[c + 1], dtype=np.int32) for c in range(cells))
+        filled = np.flatnonzero(np.diff(ends))
+        filled_row, filled_column = np.divmod(filled, across)
+        near = []
         for cell in range(cells):
             row, column = divmod(cell, across)
-            ring = np.maximum(abs(entry_row - row), abs(entry_column - column))
-            near = ring <= max(1, ring.min())
-            members.append(np.flatnonzero(near).astype(np.int32))
-        return cls(cells_of_grid(rows, columns, side), tuple(members))
+            ring = np.maximum(abs(filled_row - row), abs(filled_column - column))
+            near.append(filled[ring <= max(1, ring.min())].astype(np.int32))
+        return cls(cells_of_grid(rows, columns, side), entries, tuple(near))
 
     @classmethod
     def everywhere(cls, entries: int, queries: int) -> Neighbourhoods:
         """One cell: every query is compared with every entry."""
         everything = np.arange(entries, dtype=np.int32)
-        return cls(np.zeros(queries, np.int32), (everything,))
+        return cls(np.zeros(queries, np.int32), (everything,), (np.zeros(1, np.int32),))
+
+    def met(self, cell: int) -> np.ndarray:
+        """The entries that the queries of a cell are compared with: int32, ascending."""
+        return np.concatenate([self.entries[number] for number in self.near[cell]])
 
 
 def cell_count(rows: int, columns: int, side: int) -> tuple[int, int]:

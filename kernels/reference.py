@@ -205,7 +205,7 @@ def nearest(
     for number, query in enumerate(queries):
         apart = unpack(query ^ bank).sum(axis=1)
         if neighbourhoods is not None:
-            met = neighbourhoods.entries_of_cell[neighbourhoods.cell_of_query[number]]
+            met = neighbourhoods.met(neighbourhoods.cell_of_query[number])
             apart[np.setdiff1d(np.arange(len(bank)), met)] = 64 * bank.shape[1] + 1
         indices[number] = apart.argmin()
         distances[number] = apart[indices[number]]

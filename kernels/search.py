@@ -14,7 +14,7 @@ from kernels.vectors import LANES, equal, less, lowest_bit, repeat, smallest
 
 
 @njit(cache=True, nogil=True)
-def nearest(weights, entries, first_panel, queries, first_query, distances, indices):
+def nearest(weights, entries, panels, first_panel, queries, first_query, distances, indices):
     """``reference.nearest``: the first of equally close entries.
 
     Args:
@@ -22,7 +22,8 @@ def nearest(weights, entries, first_panel, queries, first_query, distances, indi
             way of counting.
         entries: int32 (64 * panels,), which entry of the bank stands where; ascending in a cell,
             except for copies of its first entry that fill its last panel.
-        first_panel: int32 (cells + 1,), of each cell.
+        panels: int32, which panels the queries of each cell meet, cell after cell, ascending.
+        first_panel: int32 (cells + 1,), in ``panels``, of each cell.
         queries: uint64 (1, q, words), cell by cell, each cell an even number.
         first_query: int32 (cells + 1,), of each cell.
         distances: int16 (q,), written.
@@ -31,7 +32,8 @@ def nearest(weights, entries, first_panel, queries, first_query, distances, indi
     prepare(weights, queries, 1)
     distances[:] = 32767
     for cell in range(first_panel.shape[0] - 1):
-        for panel in range(first_panel[cell], first_panel[cell + 1]):
+        for place in range(first_panel[cell], first_panel[cell + 1]):
+            panel = panels[place]
             for query in range(first_query[cell], first_query[cell + 1], 2):
                 one, two = count_window(weights, panel, queries, 0, query, 1, 1)
                 if less(one, repeat(distances[query])):

@@ -86,8 +86,8 @@ class Index(ABC):
         self.entries, self.words = bank.shape
         self.bank = np.ascontiguousarray(bank)
         self.neighbourhoods = neighbourhoods
-        for met in neighbourhoods.entries_of_cell if neighbourhoods else ():
-            if not len(met) or met[0] < 0 or met[-1] >= self.entries:
+        for met in neighbourhoods.entries if neighbourhoods else ():
+            if len(met) and (met[0] < 0 or met[-1] >= self.entries):
                 raise ShapeError(
                     f"a neighbourhood reaches beyond the bank's {self.entries} entries"
                 )
@@ -130,8 +130,9 @@ class NumpyIndex(Index):
         distances = np.empty(len(queries), np.int32)
         indices = np.empty(len(queries), np.int32)
         near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, len(queries))
-        for cell, met in enumerate(near.entries_of_cell):
+        for cell in range(len(near.near)):
             asking = np.flatnonzero(near.cell_of_query == cell)
+            met = near.met(cell)
             known = self.bank[met]
             for start in range(0, len(asking), self._QUERIES_AT_ONCE):
                 part = asking[start : start + self._QUERIES_AT_ONCE]

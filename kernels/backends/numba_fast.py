@@ -123,18 +123,25 @@ class FastIndex(Index):
     def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None, way: str) -> None:
         super().__init__(bank, neighbourhoods)
         self._lay_out = way_module(way).lay_out
-        whole = Neighbourhoods.everywhere(self.entries, 0)
-        cells = (neighbourhoods or whole).entries_of_cell
+        near = neighbourhoods or Neighbourhoods.everywhere(self.entries, 2)
         # Copies of a cell's first entry fill its last panel: they are never closer than it.
-        padded = [np.concatenate([met, np.repeat(met[:1], -len(met) % LANES)]) for met in cells]
+        padded = [
+            np.concatenate([own, np.repeat(own[:1], -len(own) % LANES)]) for own in near.entries
+        ]
         self._entries = np.concatenate(padded).astype(np.int32)
-        self._first_panel = np.cumsum([0] + [len(met) // LANES for met in padded]).astype(np.int32)
-        self._prepare(neighbourhoods or Neighbourhoods.everywhere(self.entries, 2))
+        ends = np.cumsum([0] + [len(own) // LANES for own in padded])
+        met = [
+            np.concatenate([np.arange(ends[cell], ends[cell + 1]) for cell in cells])
+            for cells in near.near
+        ]
+        self._panels = np.concatenate(met).astype(np.int32)
+        self._first_panel = np.cumsum([0] + [len(panels) for panels in met]).astype(np.int32)
+        self._prepare(near)
 
     def _prepare(self, near: Neighbourhoods) -> None:
         # Queries are put in the order of their cells, each cell filled up to an even number.
         count = len(near.cell_of_query)
-        each = np.bincount(near.cell_of_query, minlength=len(near.entries_of_cell))
+        each = np.bincount(near.cell_of_query, minlength=len(near.near))
         self._first_query = np.cumsum(np.concatenate([[0], each + each % 2])).astype(np.int32)
         order = np.argsort(near.cell_of_query, kind="stable")
         place_in_cell = np.arange(count) - np.repeat(np.cumsum(each) - each, each)
@@ -155,6 +162,7 @@ class FastIndex(Index):
         search.nearest(
             self._weights,
             self._entries,
+            self._panels,
             self._first_panel,
             self._queries,
             self._first_query,

@@ -84,8 +84,9 @@ class PortableIndex(Index):
 
     def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> None:
         super().__init__(bank, neighbourhoods)
-        cells = neighbourhoods.entries_of_cell if neighbourhoods else (np.arange(len(bank)),)
-        self._cells = [(met, np.ascontiguousarray(self.bank[met].T)) for met in cells]
+        near = neighbourhoods or Neighbourhoods.everywhere(self.entries, 0)
+        everything_met = [near.met(cell) for cell in range(len(near.near))]
+        self._cells = [(met, np.ascontiguousarray(self.bank[met].T)) for met in everything_met]
 
     def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty(len(queries), np.int32)

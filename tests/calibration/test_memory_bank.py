@@ -41,5 +41,5 @@ def test_with_a_window_every_cell_has_entries_of_its_own() -> None:
     assert (row // 2 * 4 + column // 2 == bank.cells).all()
     near = bank.neighbourhoods(5, 7)
     assert near is not None
-    assert bank.cells[near.entries_of_cell[0]].tolist() == [0, 0, 1, 1, 4, 4, 5, 5]
+    assert bank.cells[near.met(0)].tolist() == [0, 0, 1, 1, 4, 4, 5, 5]
     assert choose_bank(grids, 24, rng).neighbourhoods(5, 7) is None
