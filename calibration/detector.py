@@ -103,6 +103,7 @@ class Detector:
         self.backend: Choice = choice
         size = model.preparation.input_height, model.preparation.input_width
         self._executor = choice.backend.executor(model.network, *size)
+        self._patches: np.ndarray | None = None
         rows, columns = (length // model.layout.stride for length in size)
         near = model.bank.neighbourhoods(rows, columns)
         self._index = choice.backend.index(model.bank.patches, near)
@@ -131,7 +132,8 @@ class Detector:
         prepared = model.preparation.apply(image)
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
-        patches = model.layout.gather(model.network, codes)
+        patches = model.layout.gather(model.network, codes, self._patches)
+        self._patches = patches
         embedded = time.perf_counter()
         rows, columns, words = patches.shape
         distances, _ = self._index.nearest(patches.reshape(rows * columns, words))

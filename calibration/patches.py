@@ -32,12 +32,15 @@ class PatchLayout:
         """Length of a patch's string."""
         return sum(e.bits for e in network.embeddings if e.stride in self.strides)
 
-    def gather(self, network: Network, codes: list[np.ndarray]) -> np.ndarray:
+    def gather(
+        self, network: Network, codes: list[np.ndarray], out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Assemble the strings.
 
         Args:
             network: that gave the codes.
             codes: per embedding, uint64 (h / stride, w / stride, words).
+            out: what an earlier call returned, to be written again.
 
         Returns:
             uint64 (rows, columns, words), C-contiguous.
@@ -45,7 +48,8 @@ class PatchLayout:
         by_stride = {e.stride: c for e, c in zip(network.embeddings, codes, strict=True)}
         rows, columns, _ = by_stride[self.stride].shape
         words = [by_stride[s].shape[2] for s in self.strides]
-        out = np.empty((rows, columns, sum(words)), np.uint64)
+        if out is None:
+            out = np.empty((rows, columns, sum(words)), np.uint64)
         start = 0
         for stride, count in zip(self.strides, words, strict=True):
             times = stride // self.stride
