@@ -7,7 +7,6 @@ values; ``to_message`` is what the MCU takes, which checks it once more against 
 from __future__ import annotations
 
 import enum
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -134,11 +133,6 @@ class RejectConfiguration:
         """
         self.check()
         return messages.make(messages.CONFIGURE, **self._wire_values())
-
-    @property
-    def hash(self) -> int:
-        """CRC-32 over the fields as the MCU holds them; ``identity`` carries the same."""
-        return zlib.crc32(self.to_message().encode()[1:])
 
     def _wire_values(self) -> dict[str, int]:
         options = Option(0)

@@ -102,6 +102,10 @@ ALWAYS_STOP = frozenset(
 )
 """Reasons that stop the line whatever safe action is configured: bad parts may have got past."""
 
+BELT_UNKNOWN = frozenset({SafeReason.REVERSE_MOTION, SafeReason.ENCODER_LOST})
+"""Reasons for which rejecting all parts is beyond us, for want of a belt to follow: where that is
+configured, the line stops instead."""
+
 
 @dataclass(frozen=True)
 class Trigger:

@@ -111,7 +111,7 @@ class ClockSync:
         trip_ns = max(trip_ns, 0)
         ticks = self._unwrap(read_at, sent_ns)
         self._group.append(_Sample(ticks, sent_ns + trip_ns // 2, trip_ns // 2))
-        if len(self._group) >= GROUP or len(self._samples) < ENOUGH:
+        if len(self._group) >= GROUP or not self.ready:
             self._samples.append(min(self._group, key=lambda sample: sample.half_trip_ns))
             self._group.clear()
             self._fit()

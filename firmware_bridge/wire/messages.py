@@ -357,7 +357,7 @@ MESSAGES = (
 _BY_CODE = {kind.code: kind for kind in MESSAGES}
 
 
-def make(kind: MessageType, **values: int | bytes) -> Message:
+def make(kind: MessageType, /, **values: int | bytes) -> Message:
     """A message from the values of its fields, all of them, by name."""
     if unknown := values.keys() - {field.name for field in kind.fields}:
         raise KeyError(f"{kind.name} has no field {', '.join(sorted(unknown))}")

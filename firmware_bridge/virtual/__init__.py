@@ -1,0 +1,1 @@
+"""A microcontroller that needs no board: the same protocol, the same behaviour, and faults."""
