@@ -9,6 +9,9 @@ volatile struct encoder encoder;
 #define SPEED_COUNTS 16
 #define SPEED_TICKS 200000UL
 
+/* A count is recent for this long; the main loop looks far more often than 16 bits turn. */
+#define RECENT_TICKS 20000
+
 static struct {
     int32_t from_count;
     uint32_t from_tick;
@@ -54,8 +57,14 @@ void encoder_restart(void) {
 }
 
 bool encoder_step(void) {
-    int32_t count = encoder_count();
-    uint32_t now = hardware_now();
+    int32_t count;
+    uint32_t now;
+    UNINTERRUPTED {
+        count = encoder.count;
+        now = hardware_now();
+        if ((uint16_t)((uint16_t)now - encoder.changed_at) > RECENT_TICKS)
+            encoder.recent = false;
+    }
     uint32_t ticks = now - speed.from_tick;
     int32_t counts = count - speed.from_count;
     if (counts >= SPEED_COUNTS || counts < 0 || ticks >= SPEED_TICKS) {

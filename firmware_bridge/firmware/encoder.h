@@ -10,6 +10,7 @@ struct encoder {
     int32_t target;       /* the gate acts when the count reaches this, if armed */
     uint16_t changed_at;  /* low half of the clock at the latest count */
     int8_t step;          /* of the latest count */
+    bool recent;          /* the latest count is recent enough for 16 bits to tell when */
     bool armed;
     bool quadrature;
     bool reversed;
@@ -27,6 +28,7 @@ static inline void encoder_on_edge(bool a, bool b, uint16_t tick) {
     encoder.count = count;
     encoder.step = step;
     encoder.changed_at = tick;
+    encoder.recent = true;
     if (encoder.armed && count - encoder.target >= 0) {
         encoder.armed = false;
         gate_on_count();
@@ -34,9 +36,9 @@ static inline void encoder_on_edge(bool a, bool b, uint16_t tick) {
 }
 
 /* The count at a moment just past, from an interrupt: a count since then is taken back. */
-static inline int32_t encoder_at(uint16_t tick) {
+static inline int32_t encoder_at(uint16_t tick, uint16_t now) {
     int32_t count = encoder.count;
-    if ((int16_t)(encoder.changed_at - tick) > 0)
+    if (encoder.recent && (uint16_t)(now - encoder.changed_at) < (uint16_t)(now - tick))
         count -= encoder.step;
     return count;
 }

@@ -8,9 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FRAME_MAXIMUM 64  /* length counts itself, sequence, content and CRC */
-#define FRAME_OVERHEAD 4
-#define WIRE_OVERHEAD 3   /* two delimiters and the first COBS code */
+#include "messages.h"
 
 #define CRC16_START 0xFFFF
 

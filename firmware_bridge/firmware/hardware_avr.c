@@ -18,9 +18,13 @@
 #error "timer 1 counts F_CPU / 8: another crystal needs another prescaler"
 #endif
 
-#define RECEIVE_SIZE 64   /* powers of two */
-#define TRANSMIT_SIZE 128
+#define RECEIVE_SIZE 64
+#define TRANSMIT_SIZE 96
 #define PAINT 0xC5
+
+static inline uint8_t after(uint8_t position, uint8_t size) {
+    return position + 1 < size ? position + 1 : 0;
+}
 
 static uint8_t reset_flags __attribute__((section(".noinit")));
 static volatile uint16_t turns;  /* of timer 1: the upper half of the clock */
@@ -148,7 +152,7 @@ bool hardware_receive(uint8_t *byte) {
     if (receive_head == tail)
         return false;
     *byte = received[tail];
-    receive_tail = (tail + 1) % RECEIVE_SIZE;
+    receive_tail = after(tail, RECEIVE_SIZE);
     return true;
 }
 
@@ -161,7 +165,8 @@ uint16_t hardware_receive_overruns(void) {
 }
 
 uint8_t hardware_transmit_room(void) {
-    return (uint8_t)(transmit_tail - transmit_head - 1) % TRANSMIT_SIZE;
+    uint8_t head = transmit_head, tail = transmit_tail;
+    return (tail > head ? tail : tail + TRANSMIT_SIZE) - head - 1;
 }
 
 bool hardware_transmit_idle(void) {
@@ -171,7 +176,7 @@ bool hardware_transmit_idle(void) {
 void hardware_transmit(uint8_t byte) {
     uint8_t head = transmit_head;
     transmitted[head] = byte;
-    transmit_head = (head + 1) % TRANSMIT_SIZE;
+    transmit_head = after(head, TRANSMIT_SIZE);
     UNINTERRUPTED {
         UCSR0B |= _BV(UDRIE0);
     }
@@ -303,7 +308,7 @@ EMPTY_INTERRUPT(TIMER2_COMPA_vect)
 ISR(USART_RX_vect) {
     uint8_t byte = UDR0;
     uint8_t head = receive_head;
-    uint8_t next = (head + 1) % RECEIVE_SIZE;
+    uint8_t next = after(head, RECEIVE_SIZE);
     if (next == receive_tail) {
         receive_overruns++;
         return;
@@ -315,7 +320,7 @@ ISR(USART_RX_vect) {
 ISR(USART_UDRE_vect) {
     uint8_t tail = transmit_tail;
     UDR0 = transmitted[tail];
-    tail = (tail + 1) % TRANSMIT_SIZE;
+    tail = after(tail, TRANSMIT_SIZE);
     transmit_tail = tail;
     if (tail == transmit_head)
         UCSR0B &= ~_BV(UDRIE0);

@@ -16,6 +16,9 @@
 #define NO_PART 0
 #define COMMIT_MARGIN_US 2000UL
 #define CONFIRMATIONS_PENDING 8
+#define FRAME_MAXIMUM 52
+#define FRAME_OVERHEAD 4
+#define WIRE_OVERHEAD 3
 #define HANG_KEY 0x57ac4d06UL
 
 enum result {

@@ -46,6 +46,7 @@ void parts_latch(uint32_t triggered_at, int32_t encoder) {
     record->phase = PHASE_UNDECIDED;
     record->says = 0;
     record->flags = 0;
+    record->wanted = false;
     record->error = 0;
     next_slot = next_slot + 1 < PART_RECORDS ? next_slot + 1 : 0;
     next++;

@@ -20,18 +20,15 @@ enum phase {
     PHASE_DONE
 };
 
-/* Internal bit beside the OUTCOME_FLAG bits: the gate is to act on this part. */
-#define WANTED 0x80
-#define REPORTED_FLAGS 0x0F
-
 struct part {
     uint32_t triggered_at;
     int32_t encoder;
     uint32_t fired_at;
-    uint8_t phase;
-    uint8_t says;     /* the verdict while undecided (0: none yet), then the outcome */
-    uint8_t flags;
+    uint8_t says;        /* the verdict while undecided (0: none yet), then the outcome */
     int8_t error;
+    uint8_t flags : 4;   /* OUTCOME_FLAG bits */
+    uint8_t phase : 2;
+    uint8_t wanted : 1;  /* the gate is to act on this part */
 };
 
 extern uint32_t parts_open;     /* the first part without an outcome */

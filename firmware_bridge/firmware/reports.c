@@ -135,12 +135,17 @@ static bool send_state(void) {
     return send(MESSAGE_STATE, &state, sizeof state);
 }
 
+/* A trigger may have taken the record for a new part while it was read. */
+static bool overwritten(uint32_t number) {
+    return parts_record(number) == NULL;
+}
+
 static bool send_trigger(uint32_t number) {
     const struct part *part = parts_record(number);
     if (part == NULL)
         return true;
     struct message_trigger trigger = {number, part->triggered_at, part->encoder};
-    return send(MESSAGE_TRIGGER, &trigger, sizeof trigger);
+    return overwritten(number) || send(MESSAGE_TRIGGER, &trigger, sizeof trigger);
 }
 
 static bool send_outcome(uint32_t number) {
@@ -150,11 +155,11 @@ static bool send_outcome(uint32_t number) {
     struct message_outcome outcome = {
         .part = number,
         .kind = part->says,
-        .flags = part->flags & REPORTED_FLAGS,
+        .flags = part->flags,
         .fired_at = part->fired_at,
         .error = part->error,
     };
-    return send(MESSAGE_OUTCOME, &outcome, sizeof outcome);
+    return overwritten(number) || send(MESSAGE_OUTCOME, &outcome, sizeof outcome);
 }
 
 static void send_again(void) {

@@ -31,7 +31,7 @@ static bool due(const struct part *part) {
 
 static void rule_without_verdict(struct part *part, uint32_t number) {
     if (configuration.late_policy == LATE_POLICY_REJECT)
-        part->flags |= WANTED;
+        part->wanted = true;
     else if (configuration.late_policy == LATE_POLICY_STOP)
         safety_enter(REASON_LATE_VERDICT, number);
 }
@@ -42,12 +42,12 @@ static void freeze(struct part *part, uint32_t number) {
     if (safety.reason != REASON_NONE) {
         part->says = OUTCOME_SKIPPED;
         if (safety.action == SAFE_ACTION_REJECT_ALL)
-            part->flags |= WANTED;
+            part->wanted = true;
     } else if (verdict == VERDICT_OK) {
         part->says = OUTCOME_PASSED;
     } else if (verdict == VERDICT_NG) {
         part->says = OUTCOME_REJECTED;
-        part->flags |= WANTED;
+        part->wanted = true;
     } else {
         part->says = verdict == VERDICT_SKIPPED ? OUTCOME_SKIPPED : OUTCOME_LATE;
         rule_without_verdict(part, number);
@@ -56,12 +56,13 @@ static void freeze(struct part *part, uint32_t number) {
 
 static void miss(struct part *part) {
     part->says = OUTCOME_LATE;
-    part->flags = (part->flags & ~WANTED) | OUTCOME_FLAG_MISSED;
+    part->wanted = false;
+    part->flags |= OUTCOME_FLAG_MISSED;
 }
 
 /* True when the gate knows what to do for this part, or nothing is to be done. */
 static bool plan(struct part *part) {
-    if (!(part->flags & WANTED))
+    if (!part->wanted)
         return true;
     enum gate_answer answer;
     if (gate_by_distance()) {
@@ -70,7 +71,9 @@ static bool plan(struct part *part) {
                            : gate_plan_count(count_of(part),
                                              hardware_now() + encoder_ticks_for(left));
     } else {
-        answer = gate_plan_at(moment_of(part), timing.pulse, &part->flags);
+        uint8_t flags = part->flags;
+        answer = gate_plan_at(moment_of(part), timing.pulse, &flags);
+        part->flags = flags;
     }
     if (answer == GATE_MERGED)
         part->flags |= OUTCOME_FLAG_MERGED;
@@ -86,7 +89,7 @@ static int8_t saturated(int32_t error) {
 /* True when the gate has acted on this part, or nothing was to be done. */
 static bool finished(struct part *part) {
     struct gate_rise rise;
-    if (!(part->flags & WANTED))
+    if (!part->wanted)
         return true;
     if (part->flags & OUTCOME_FLAG_MERGED) {
         uint32_t moment = moment_of(part);
@@ -172,8 +175,9 @@ void schedule_abandon(void) {
             break;
         if (part->phase == PHASE_PLANNED && begun)
             continue;
-        if (part->phase != PHASE_DONE && part->flags & WANTED) {
-            part->flags &= ~(WANTED | OUTCOME_FLAG_MERGED);
+        if (part->phase != PHASE_DONE && part->wanted) {
+            part->wanted = false;
+            part->flags &= ~OUTCOME_FLAG_MERGED;
             part->says = OUTCOME_SKIPPED;
         }
     }
@@ -186,7 +190,7 @@ void schedule_forget(void) {
         struct part *part = parts_record(number);
         part->phase = PHASE_FROZEN;
         part->says = OUTCOME_SKIPPED;
-        part->flags &= ~WANTED;
+        part->wanted = false;
     }
     consecutive_rejects = 0;
 }

@@ -22,7 +22,7 @@ void trigger_on_edge(uint32_t at) {
     latest = at;
     if (timing.strobe != 0)
         hardware_strobe(at + timing.strobe_delay, timing.strobe);
-    parts_latch(at, encoder_at(at));
+    parts_latch(at, encoder_at(at, hardware_now()));
 }
 
 void trigger_step(void) {

@@ -5,8 +5,8 @@ MCU read it somewhere between the two host moments; the middle is the best guess
 the trip took is the most by which it can be wrong. A straight line through recent samples, fitted
 by least squares after outliers are left out, gives offset and drift. The uncertainty that is
 published has three parts: half the shortest trip (a trip may take longer one way than the other,
-and no measurement from here can tell), the scatter of the samples around the line, and the drift
-that is not known well enough for the time since the last sample.
+and no measurement from here can tell), the scatter of the samples around the line, and what is not
+known about the drift, for the time since the latest sample.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ SLOW_TRIP = 2.0
 WILD = 4.0
 """Residuals this many times the median residual are left out."""
 
-DRIFT_LIMIT = 500e-6
-"""No crystal or ceramic resonator of a working board is further off; a line steeper is noise."""
+USUAL_DRIFT = 100e-6
+"""Crystals and resonators are off by about this. Before the samples say better, the line leans on
+it: a slope through the first few pings would be nothing but their scatter."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class ClockSync:
         self._ns_per_tick = float(NS_PER_TICK)
         self._host_at_origin_ns = 0.0
         self._uncertainty_ns = 0
-        self._drift_uncertainty = DRIFT_LIMIT
+        self._drift_uncertainty = 2 * USUAL_DRIFT
         self._used = 0
 
     @property
@@ -143,25 +144,26 @@ class ClockSync:
     def _fit(self) -> None:
         kept = self._short_trips()
         self._origin = kept[-1]
-        slope, intercept = self._line(kept)
-        residuals = self._residuals(kept, slope, intercept)
+        self._draw_line(kept)
+        residuals = self._residuals(kept)
         limit = WILD * max(sorted(map(abs, residuals))[len(residuals) // 2], NS_PER_US)
         tame = [s for s, r in zip(kept, residuals, strict=True) if abs(r) <= limit]
         if ENOUGH <= len(tame) < len(kept):
             kept = tame
-            slope, intercept = self._line(kept)
-            residuals = self._residuals(kept, slope, intercept)
-        self._ns_per_tick, self._host_at_origin_ns = slope, intercept
+            self._draw_line(kept)
+            residuals = self._residuals(kept)
         self._used = len(kept)
-        self._measure_uncertainty(kept, residuals)
+        scatter = math.sqrt(sum(r * r for r in residuals) / max(1, len(residuals) - 2))
+        asymmetry = min(sample.half_trip_ns for sample in kept)
+        self._uncertainty_ns = int(asymmetry + 2 * scatter) + NS_PER_TICK
 
     def _short_trips(self) -> list[_Sample]:
         trips = sorted(sample.half_trip_ns for sample in self._samples)
         usual = max(trips[len(trips) // 8], NS_PER_US)
         return [s for s in self._samples if s.half_trip_ns <= SLOW_TRIP * usual]
 
-    def _line(self, samples: list[_Sample]) -> tuple[float, float]:
-        """Nanoseconds per tick, and host time at the origin, by least squares."""
+    def _draw_line(self, samples: list[_Sample]) -> None:
+        """Least squares, with the usual drift as one more measurement (ridge regression)."""
         origin = self._origin
         # What the nominal rate leaves over is small: float64 holds it to a nanosecond.
         points = [
@@ -171,21 +173,17 @@ class ClockSync:
         ]
         mean_ticks = sum(ticks for ticks, _ in points) / len(points)
         mean_over = sum(over for _, over in points) / len(points)
+        trips = [sample.half_trip_ns for sample in samples]
+        noise_ns = max(trips) - min(trips) + NS_PER_TICK
+        ridge = (noise_ns / (USUAL_DRIFT * NS_PER_TICK)) ** 2
         spread = sum((ticks - mean_ticks) ** 2 for ticks, _ in points)
-        slope = 0.0
-        if len(points) >= ENOUGH and spread > 0:
-            together = sum((t - mean_ticks) * (over - mean_over) for t, over in points)
-            limit = DRIFT_LIMIT * NS_PER_TICK
-            slope = max(-limit, min(limit, together / spread))
-        return NS_PER_TICK + slope, origin.host_ns + mean_over - slope * mean_ticks
+        slope = sum((t - mean_ticks) * (o - mean_over) for t, o in points) / (spread + ridge)
+        self._ns_per_tick = NS_PER_TICK + slope
+        self._host_at_origin_ns = origin.host_ns + mean_over - slope * mean_ticks
+        self._drift_uncertainty = 2 * noise_ns / math.sqrt(spread + ridge) / NS_PER_TICK
 
-    def _residuals(self, samples: list[_Sample], slope: float, intercept: float) -> list[float]:
-        return [s.host_ns - (intercept + (s.ticks - self._origin.ticks) * slope) for s in samples]
+    def _residuals(self, samples: list[_Sample]) -> list[float]:
+        return [sample.host_ns - self._line_at(sample.ticks) for sample in samples]
 
-    def _measure_uncertainty(self, kept: list[_Sample], residuals: list[float]) -> None:
-        scatter = math.sqrt(sum(r * r for r in residuals) / max(1, len(residuals) - 2))
-        asymmetry = min(sample.half_trip_ns for sample in kept)
-        span_ns = (kept[-1].ticks - kept[0].ticks) * NS_PER_TICK
-        self._uncertainty_ns = int(asymmetry + 2 * scatter) + NS_PER_TICK
-        known = 2 * (scatter + asymmetry) / span_ns if span_ns > 0 else DRIFT_LIMIT
-        self._drift_uncertainty = min(DRIFT_LIMIT, known)
+    def _line_at(self, unwrapped: int) -> float:
+        return self._host_at_origin_ns + (unwrapped - self._origin.ticks) * self._ns_per_tick

@@ -13,8 +13,8 @@ from __future__ import annotations
 from binascii import crc_hqx
 from dataclasses import dataclass
 
-MAXIMUM_LENGTH = 64
-"""Of a frame before stuffing: length, sequence, content and CRC."""
+MAXIMUM_LENGTH = 52
+"""Of a frame before stuffing: length, sequence, content and CRC; what the longest message needs."""
 
 OVERHEAD = 4
 """Bytes of a frame that are not content."""

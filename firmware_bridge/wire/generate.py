@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_bridge.wire import codes, limits, messages
+from firmware_bridge.wire import codes, frames, limits, messages
 from firmware_bridge.wire.messages import Direction, MessageType
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +81,9 @@ def _constants() -> Iterator[str]:
     yield f"#define NO_PART {messages.NO_PART}"
     yield f"#define COMMIT_MARGIN_US {limits.COMMIT_MARGIN_US}UL"
     yield f"#define CONFIRMATIONS_PENDING {limits.CONFIRMATIONS_PENDING}"
+    yield f"#define FRAME_MAXIMUM {frames.MAXIMUM_LENGTH}"
+    yield f"#define FRAME_OVERHEAD {frames.OVERHEAD}"
+    yield f"#define WIRE_OVERHEAD {frames.WIRE_OVERHEAD}"
     yield f"#define HANG_KEY {codes.HANG_KEY:#010x}UL"
 
 
