@@ -40,6 +40,9 @@ USUAL_DRIFT = 100e-6
 """Crystals and resonators are off by about this. Before the samples say better, the line leans on
 it: a slope through the first few pings would be nothing but their scatter."""
 
+LEAST_NOISE_NS = 10 * NS_PER_US
+"""Trips that look equal are not that equal."""
+
 
 @dataclass(frozen=True)
 class ClockEstimate:
@@ -174,7 +177,7 @@ class ClockSync:
         mean_ticks = sum(ticks for ticks, _ in points) / len(points)
         mean_over = sum(over for _, over in points) / len(points)
         trips = [sample.half_trip_ns for sample in samples]
-        noise_ns = max(trips) - min(trips) + NS_PER_TICK
+        noise_ns = max(trips) - min(trips) + LEAST_NOISE_NS
         ridge = (noise_ns / (USUAL_DRIFT * NS_PER_TICK)) ** 2
         spread = sum((ticks - mean_ticks) ** 2 for ticks, _ in points)
         slope = sum((t - mean_ticks) * (o - mean_over) for t, o in points) / (spread + ridge)

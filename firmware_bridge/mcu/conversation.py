@@ -51,6 +51,9 @@ COUNTERS_NS = 1000 * NS_PER_MS
 SILENCE_NS = 500 * NS_PER_MS
 """Without a whole frame for so long the link counts as down."""
 
+STARTING_NS = 3000 * NS_PER_MS
+"""Before it is up: a board that was just reset waits in its boot loader for a while."""
+
 PINGS_REMEMBERED = 16
 
 
@@ -105,6 +108,8 @@ class Conversation:
         self._events: deque[Event] = deque()
         self._outgoing: deque[Message] = deque()
         self._safe = SafeReason.NO_CONFIGURATION, SafeAction.STOP_LINE
+        self._configured = False
+        self._state_known = False
         self._encoder_count: int | None = None
         self._counters: McuCounters | None = None
         self._pings: dict[int, int] = {}
@@ -125,9 +130,10 @@ class Conversation:
             verdict_code = codes.VERDICTS[verdict]
             self._command(messages.DECIDE, part=number, verdict=verdict_code)
 
-    def clear(self) -> Future[Reply]:
-        """Leaves the safe state that is known at this moment."""
-        return self._command(messages.CLEAR, reason=codes.SAFE_REASONS[self._safe[0]])
+    def clear(self, expected: SafeReason | None = None) -> Future[Reply]:
+        """Leaves the safe state, if it has this reason; None: the one known at this moment."""
+        reason = codes.SAFE_REASONS[expected or self._safe[0]]
+        return self._command(messages.CLEAR, reason=reason)
 
     def reject_test(self, pulse_ms: float) -> Future[Reply]:
         """One pulse without a part."""
@@ -186,7 +192,8 @@ class Conversation:
 
     def silent(self, now_ns: int) -> bool:
         """Whether nothing whole has been heard for so long that the port is worth opening anew."""
-        return self.phase is not Phase.CLOSED and now_ns - self._heard_ns >= SILENCE_NS
+        limit_ns = SILENCE_NS if self.phase is Phase.READY else STARTING_NS
+        return self.phase is not Phase.CLOSED and now_ns - self._heard_ns >= limit_ns
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Bytes from the MCU."""
@@ -249,6 +256,7 @@ class Conversation:
         assert self._configure is not None
         self.phase = Phase.SETTING_UP
         self._ping_due_ns = self._counters_due_ns = now_ns
+        self._configured = self._state_known = False
         self._link.submit(self._configure).add_done_callback(self._on_configured)
 
     def _on_configured(self, reply: Future[Reply]) -> None:
@@ -257,7 +265,12 @@ class Conversation:
         answer = reply.result()
         if answer.result is Result.BAD_CONFIGURATION:
             self.failure = ConfigurationError(identities.why_refused(answer.detail))
-        elif answer.result is Result.DONE and self.phase is Phase.SETTING_UP:
+        elif answer.result is Result.DONE:
+            self._configured = True
+            self._become_ready()
+
+    def _become_ready(self) -> None:
+        if self.phase is Phase.SETTING_UP and self._configured and self._state_known:
             self.phase = Phase.READY
             self._events.append(LinkChanged(up=True, why="The MCU answers and is configured."))
 
@@ -388,6 +401,8 @@ class Conversation:
         if self._configuration.encoder is not EncoderKind.NONE:
             self._encoder_count = report["encoder"]
         self._take_state(report["reason"], report["action"], NO_PART)
+        self._state_known = True
+        self._become_ready()
 
     def _take_state(self, reason_code: int, action_code: int, number: int) -> None:
         reason = codes.SAFE_REASONS.word(reason_code)

@@ -67,6 +67,7 @@ class VirtualMcu:
         self._stored = Stored()
         self._levels: dict[str, bool] = {}
         self._sending: deque[tuple[int, bytes]] = deque()
+        self._arriving: deque[tuple[int, bytes]] = deque()
         self._now_ns = now_ns
         self._counts_per_s = 0.0
         self._lets_go_ns: int | None = None
@@ -115,11 +116,10 @@ class VirtualMcu:
     # The wire.
 
     def receive(self, data: bytes, at_ns: int) -> None:
-        """Bytes from the host."""
+        """Bytes from the host, which begin to arrive now and take their time."""
         self.advance(at_ns)
-        if not self._hangs:
-            waits_ns = self._local(max(self._wire_free_ns, at_ns)) - self._local(at_ns)
-            self._firmware.receive(data, self._local(at_ns), waits_ns)
+        begins_ns = max(at_ns, self._arriving[-1][0] if self._arriving else at_ns)
+        self._arriving.append((begins_ns + len(data) * BYTE_TIME_NS, data))
 
     def sent(self, until_ns: int) -> bytes:
         """The bytes for the host that have left by then, once."""
@@ -137,6 +137,8 @@ class VirtualMcu:
         due = [self._hang_ends_ns, self._lets_go_ns]
         if self._sending:
             due.append(self._sending[0][0])
+        if self._arriving:
+            due.append(self._arriving[0][0])
         model = None if self._hangs else self._firmware.model
         if model and (model_due_ns := model.due_ns) is not None:
             due.append(self._true(model_due_ns))
@@ -144,6 +146,15 @@ class VirtualMcu:
 
     def advance(self, until_ns: int) -> None:
         """Does everything that is due until then."""
+        while self._arriving and self._arriving[0][0] <= until_ns:
+            at_ns, data = self._arriving.popleft()
+            self._advance(at_ns)
+            if not self._hangs:
+                waits_ns = self._local(max(self._wire_free_ns, at_ns)) - self._local(at_ns)
+                self._firmware.receive(data, self._local(at_ns), waits_ns)
+        self._advance(until_ns)
+
+    def _advance(self, until_ns: int) -> None:
         if self._lets_go_ns is not None and self._lets_go_ns <= until_ns:
             moment_ns, self._lets_go_ns = self._lets_go_ns, None
             self._put("gate", False, moment_ns)
@@ -181,6 +192,7 @@ class VirtualMcu:
         self._now_ns = max(self._now_ns, at_ns)
         self._hang_ends_ns = self._lets_go_ns = None
         self._sending.clear()
+        self._arriving.clear()
         self._put("gate", False, at_ns)
         self._put("strobe", False, at_ns)
         self._belt = Belt()

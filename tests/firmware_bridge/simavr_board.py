@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import select
 import struct
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +130,67 @@ class SimavrBoard:
 
     def damage_store(self, address: int, bits: int) -> None:
         self._tell("M", 0, address << 8 | bits)
+
+    def _tell(self, kind: str, cycle: int, value: int) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(RECORD.pack(ord(kind), cycle, value, 0))
+
+
+class RealTimeBoard:
+    """The same in real time, with its serial port on a pseudo-terminal."""
+
+    def __init__(self, folder: Path) -> None:
+        built_in = built()
+        self.port = str(folder / "port")
+        self.vcd = folder / "trace.vcd"
+        self._process = subprocess.Popen(
+            [
+                str(built_in / "simavr_board"),
+                str(built_in / "firmware.elf"),
+                *("--vcd", str(self.vcd), "--pty", self.port),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self._pending = b""
+        self.wait_for(lambda kind, edge: kind == ".")
+
+    def close(self) -> None:
+        """Ends it; the trace is complete then."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+
+    def now_ns(self) -> int:
+        self._tell("R", 0, 0)
+        return self.wait_for(lambda kind, edge: kind == ".").at_ns
+
+    def trigger(self, at_ns: int) -> None:
+        self._tell("P", _cycle(at_ns), _pin("trigger", 1))
+        self._tell("P", _cycle(at_ns + 500_000), _pin("trigger", 0))
+
+    def unplug(self, milliseconds: int) -> None:
+        self._tell("H", 0, milliseconds)
+
+    def wait_for(self, wanted: Callable[[str, Edge], bool], limit_s: float = 20.0) -> Edge:
+        """Reads what the board tells until something is as wanted."""
+        assert self._process.stdout
+        end_s = time.monotonic() + limit_s
+        while True:
+            while len(self._pending) >= RECORD.size:
+                kind, at, value, position = RECORD.unpack_from(self._pending)
+                self._pending = self._pending[RECORD.size :]
+                pin = PINS[value >> 8] if kind == ord("p") else ""
+                edge = Edge(_ns(at), pin, bool(value & 1), position)
+                if wanted(chr(kind), edge):
+                    return edge
+            left_s = end_s - time.monotonic()
+            if not select.select([self._process.stdout], [], [], max(0, left_s))[0]:
+                pytest.fail(f"the board has not done what was awaited within {limit_s:g} s")
+            self._pending += os.read(self._process.stdout.fileno(), 65536)
 
     def _tell(self, kind: str, cycle: int, value: int) -> None:
         assert self._process.stdin

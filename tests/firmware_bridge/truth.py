@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from firmware_bridge.clock import NS_PER_US
+from tests.firmware_bridge.simavr_board import Edge
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,30 @@ def merged_starts(starts_ns: list[int], pulse_ns: int, gap_ns: int) -> list[int]
             remaining.append(start_ns)
         off_ns = start_ns + pulse_ns
     return remaining
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A trace in the VCD format: the board's pins, and the bytes that it was sent."""
+
+    edges: list[Edge]
+    received_ns: list[int]
+
+
+def read_vcd(path: Path) -> Trace:
+    """A trace of ``simavr_board``; its time scale is a nanosecond."""
+    names: dict[str, str] = {}
+    edges: list[Edge] = []
+    received_ns: list[int] = []
+    now_ns = 0
+    for line in path.read_text("ascii").splitlines():
+        words = line.split()
+        if line.startswith("$var"):
+            names[words[3]] = words[4]
+        elif line.startswith("#"):
+            now_ns = int(line[1:])
+        elif line.startswith("b"):
+            received_ns.append(now_ns)
+        elif line and line[0] in "01":
+            edges.append(Edge(now_ns, names[line[1]], line[0] == "1", 0))
+    return Trace(edges, received_ns)

@@ -26,7 +26,6 @@ class VirtualBoard:
         self.mcu = VirtualMcu(0, drift_ppm=drift_ppm, on_output=self._note)
         self._to_come: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._wire_free_ns = 0
 
     def close(self) -> None:
         pass
@@ -47,9 +46,7 @@ class VirtualBoard:
                 return data
 
     def send(self, data: bytes) -> None:
-        """After the time that the bytes take."""
-        self._wire_free_ns = max(self._wire_free_ns, self.now_ns) + len(data) * BYTE_TIME_NS
-        self._at(self._wire_free_ns, lambda: self.mcu.receive(data, self.now_ns))
+        self.mcu.receive(data, self.now_ns)
 
     def trigger(self, at_ns: int, width_ns: int = 0) -> None:
         self._at(at_ns, lambda: self._pass_eye(at_ns))

@@ -1,4 +1,5 @@
-"""Every test here runs twice: against the virtual MCU, and against the real firmware in simavr."""
+"""Every test here runs against several gates: the real firmware in simavr, the virtual MCU, and,
+where it needs no MCU, the gate on GPIO lines."""
 
 from __future__ import annotations
 
@@ -8,27 +9,31 @@ import pytest
 
 from firmware_bridge.configuration import RejectConfiguration
 from firmware_bridge.events import SafeReason
-from tests.firmware_bridge.bench import Bench
+from tests.firmware_bridge.bench import Bench, GpioBench
+from tests.firmware_bridge.gpio_board import GpioBoard
 from tests.firmware_bridge.simavr_board import SimavrBoard
 from tests.firmware_bridge.virtual_board import VirtualBoard
 
-MakeBench = Callable[..., Bench]
+BOARDS = {"virtual": VirtualBoard, "simavr": SimavrBoard, "gpio": GpioBoard}
+MCUS = ["virtual", pytest.param("simavr", marks=pytest.mark.real)]
+ALL_GATES = [*MCUS, "gpio"]
 
 
-@pytest.fixture(params=["virtual", pytest.param("simavr", marks=pytest.mark.real)])
-def board(request: pytest.FixtureRequest) -> Iterator[SimavrBoard | VirtualBoard]:
-    made = VirtualBoard() if request.param == "virtual" else SimavrBoard()
+@pytest.fixture(params=MCUS)
+def board(request: pytest.FixtureRequest) -> Iterator[object]:
+    made = BOARDS[request.param]()
     yield made
     made.close()
 
 
 @pytest.fixture
-def make_bench(board: SimavrBoard | VirtualBoard) -> MakeBench:
+def make_bench(board) -> Callable[..., Bench]:
     """A bench that is connected; and cleared, unless a test wants to do that itself."""
 
     def make(*, clear: bool = True, bench: dict | None = None, **values: object) -> Bench:
         settings = {"delay_ms": 300.0, "pulse_ms": 10.0, "worst_case_verdict_ms": 50.0} | values
-        made = Bench(board, RejectConfiguration(**settings), **(bench or {}))
+        kind = GpioBench if isinstance(board, GpioBoard) else Bench
+        made = kind(board, RejectConfiguration(**settings), **(bench or {}))
         made.connect()
         if clear:
             made.clear()

@@ -44,7 +44,7 @@ def run_parts(bench: Bench, board, parts: int, seed: int = 5) -> dict[int, Verdi
     for _ in range(parts):
         board.trigger(at_ns)
         at_ns += round(choose.uniform(12, 55) * MS)
-    bench.answer(lambda part: verdicts[part], lambda: choose.randrange(5 * MS, 60 * MS))
+    bench.answer(verdicts.__getitem__, lambda: choose.randrange(5 * MS, 60 * MS))
     bench.run_until(at_ns + 700 * MS)
     return verdicts
 
@@ -68,7 +68,7 @@ def fired_for(board, bench: Bench, travel_ns: int) -> set[int]:
         {"reorder": 0.1},
         {"damage": 0.01, "repeat": 0.1, "reorder": 0.05},
     ],
-    ids=lambda faults: "+".join(faults),
+    ids="+".join,
 )
 def test_no_wrong_part_is_fired(make_bench, board, faults):
     both = BothWays()
@@ -173,7 +173,9 @@ def test_acknowledgements_that_are_lost_cost_retransmissions_only(make_bench, bo
 def test_the_wire_is_cut_and_comes_back_before_anyone_minds(make_bench, board):
     cut = {"on": False}
     bench = make_bench(
-        bench={"wire": lambda data, _: b"" if cut["on"] else data}, heartbeat_ms=1500, delay_ms=1000
+        bench={"wire": lambda data, way: b"" if cut["on"] else data},
+        heartbeat_ms=1500,
+        delay_ms=1000,
     )
     for n in range(6):
         board.trigger(after(bench, 10 + 100 * n))

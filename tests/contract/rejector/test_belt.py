@@ -1,4 +1,4 @@
-"""With an encoder the gate follows the belt, whatever its speed; and a belt that errs is noticed."""
+"""With an encoder the gate follows the belt, at any speed; and a belt that errs is noticed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,10 @@ import pytest
 
 from firmware_bridge.clock import NS_PER_MS, NS_PER_US
 from firmware_bridge.events import LatePolicy, OutcomeKind, SafeReason, Verdict
+from tests.contract.rejector.conftest import ALL_GATES
 from tests.firmware_bridge import truth
+
+pytestmark = pytest.mark.parametrize("board", ALL_GATES, indirect=True)
 
 MS = NS_PER_MS
 EXACT_US = 5
@@ -173,7 +176,8 @@ def test_bounces_of_the_photo_eye_are_not_parts(make_bench, board):
     bench.run(1500 * MS)
     status = bench.conversation.status()
     assert status.counts.triggers == 1
-    assert status.mcu.ignored_edges == 3
+    if status.mcu:
+        assert status.mcu.ignored_edges == 3
 
 
 def test_the_strobe_follows_the_trigger(make_bench, board):
@@ -183,7 +187,8 @@ def test_the_strobe_follows_the_trigger(make_bench, board):
         board.trigger(at)
     bench.run(200 * MS)
     strobes = truth.pulses(board, "strobe")
-    assert [abs(s.on_ns - at - 400_000) < EXACT_US * 1000 for s, at in zip(strobes, eye)] == [1] * 3
+    late_ns = [strobe.on_ns - at - 400_000 for strobe, at in zip(strobes, eye, strict=True)]
+    assert max(map(abs, late_ns)) < EXACT_US * 1000
     assert [round(s.length_ms, 2) for s in strobes] == [1.5] * 3
 
 

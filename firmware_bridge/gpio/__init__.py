@@ -1,0 +1,1 @@
+"""A reject gate on the board's own GPIO lines, without a microcontroller."""
