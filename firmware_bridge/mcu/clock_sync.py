@@ -28,7 +28,7 @@ GROUP = 8
 """Of so many pings the one with the shortest trip becomes a sample."""
 
 ENOUGH = 4
-"""Samples before a line is trusted at all."""
+"""Samples before anything is said; a single one may be an outlier."""
 
 SLOW_TRIP = 2.0
 """Trips that take this many times the median of the shortest quarter are left out."""
@@ -84,7 +84,7 @@ class ClockSync:
     @property
     def ready(self) -> bool:
         """Whether times can be converted."""
-        return self._used >= ENOUGH
+        return len(self._samples) >= ENOUGH
 
     @property
     def estimate(self) -> ClockEstimate | None:

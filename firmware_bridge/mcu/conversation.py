@@ -154,9 +154,14 @@ class Conversation:
         return taken
 
     @property
+    def up(self) -> bool:
+        """Whether commands get through."""
+        return self.phase is Phase.READY
+
+    @property
     def ready(self) -> bool:
-        """Whether verdicts get through and the MCU's clock is known."""
-        return self.phase is Phase.READY and (
+        """Whether the link is up and the MCU's clock is known, so that triggers can be told."""
+        return self.up and (
             self._configure is None or (self._session is not None and self._session.clock.ready)
         )
 
@@ -420,7 +425,7 @@ class Conversation:
         session, trip_ns = self._session, self._link.trips.smoothed_ns
         estimate = session.clock.estimate if session else None
         return LinkStatus(
-            up=self.phase is Phase.READY,
+            up=self.up,
             round_trip_ms=None if trip_ns is None else trip_ns / NS_PER_MS,
             clock_offset_ns=estimate.offset_ns if estimate else None,
             clock_drift_ppm=estimate.drift_ppm if estimate else None,

@@ -137,7 +137,7 @@ class McuRejector(Rejector):
         """Tells the MCU that the host leaves, and closes the port."""
         if self._thread is None:
             return
-        if self._conversation.ready:
+        if self._conversation.up:
             try:
                 self._do(self._conversation.release)
             except CommandRefused as error:
@@ -181,7 +181,7 @@ class McuRejector(Rejector):
     def _do(self, submit: Callable[[], Future[Reply]]) -> None:
         """Sends one command and waits for the MCU's reply."""
         with self._changed:
-            if not self._conversation.ready:
+            if not self._conversation.up:
                 raise CommandRefused(
                     f"The MCU on {self._transport.name} cannot be reached at the moment."
                 )

@@ -33,13 +33,13 @@ def main() -> int:
     board.to_host.damage = board.to_board.damage = arguments.damage
     pause_s = 1 / arguments.parts_per_s if arguments.parts_per_s > 0 else None
     forever = threading.Event()
-    with VirtualPty(board, link=arguments.link) as port:
-        print(f"serial port: {port.path}", flush=True)
-        try:
+    try:
+        with VirtualPty(board, link=arguments.link) as port:
+            print(f"serial port: {port.path}", flush=True)
             while not forever.wait(pause_s):
                 board.trigger()
-        except KeyboardInterrupt:
-            return 0
+    except KeyboardInterrupt:
+        pass
     return 0
 
 

@@ -64,11 +64,13 @@ class VirtualBoard:
 
     def mute(self) -> None:
         """It takes everything and says nothing."""
-        self._mcu.answers = False
+        with self._lock:
+            self._mcu.mute()
 
     def unmute(self) -> None:
         """It answers again."""
-        self._mcu.answers = True
+        with self._lock:
+            self._mcu.unmute()
 
     def unplug(self) -> None:
         """Its cable is pulled; it goes on by itself."""

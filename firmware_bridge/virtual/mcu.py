@@ -49,9 +49,6 @@ class VirtualMcu:
         now_ns: when its power comes on.
         drift_ppm: by how much its clock runs fast.
         on_output: is told of every change of an output.
-
-    Attributes:
-        answers: False: it takes everything and says nothing.
     """
 
     def __init__(
@@ -61,7 +58,7 @@ class VirtualMcu:
         drift_ppm: float = 0.0,
         on_output: Callable[[Output], None] = lambda output: None,
     ) -> None:
-        self.answers = True
+        self._answers = True
         self._rate_ppb = NS_PER_S + round(drift_ppm * 1000)
         self._on_output = on_output
         self._stored = Stored()
@@ -103,6 +100,15 @@ class VirtualMcu:
         """It starts anew."""
         self.advance(at_ns)
         self._start(cause, at_ns)
+
+    def mute(self) -> None:
+        """It takes everything and says nothing, not even what was on its way."""
+        self._answers = False
+        self._sending.clear()
+
+    def unmute(self) -> None:
+        """It answers again."""
+        self._answers = True
 
     def damage_store(self) -> None:
         """The stored configuration does not survive the next reset."""
@@ -213,7 +219,7 @@ class VirtualMcu:
 
     def _transmit(self, frame: Frame) -> None:
         """Puts a frame on the wire, behind what is on it already."""
-        if not self.answers or self._hangs:
+        if not self._answers or self._hangs:
             return
         data = frame.encode()
         self._wire_free_ns = max(self._wire_free_ns, self._now_ns) + len(data) * BYTE_TIME_NS
