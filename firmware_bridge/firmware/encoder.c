@@ -33,9 +33,9 @@ int32_t encoder_count(void) {
     return count;
 }
 
-/* Counts in a time; at most 4e6 ticks (lead, gap and margin at their limits) times 1000. */
+/* Counts in a time, rounded; at most 4e6 ticks (lead, gap and margin at their limits) times 1000. */
 static int32_t counts_in(uint32_t ticks) {
-    return speed.counts == 0 ? 0 : ticks * speed.counts / speed.ticks;
+    return speed.counts == 0 ? 0 : (ticks * speed.counts + speed.ticks / 2) / speed.ticks;
 }
 
 static void measured(uint16_t counts, uint32_t ticks) {

@@ -110,9 +110,10 @@ enum gate_answer gate_plan_count(int32_t target, uint32_t expected) {
     bool busy;
     UNINTERRUPTED {
         busy = gate.risen || gate.phase == RISING || encoder.armed;
-        /* Between two pulses that follow closely the gate stays on, as far as can be foreseen. */
+        /* Between two pulses that follow closely the gate stays on, as far as can be foreseen; the
+         * pulse itself is measured from when the part is there. */
         if (!busy && overlaps(expected))
-            extend_to(expected + timing.pulse);
+            extend_to(expected + (timing.pulse < timing.gap ? timing.pulse : timing.gap));
     }
     if (busy)
         return GATE_BUSY;
@@ -134,14 +135,17 @@ void gate_on_count(void) {
         rose(now);
         return;
     }
-    uint32_t on_at = now + GATE_SOON;
-    if (gate.must_rest && !reached(on_at, gate.rest_until)) {
-        on_at = gate.rest_until;
+    if (gate.must_rest && !reached(now + GATE_SOON, gate.rest_until)) {
         gate.rise_flags = OUTCOME_FLAG_CLIPPED;
+        begin(gate.rest_until, gate.rest_until + timing.pulse);
+        if (until(now, gate.rest_until) < REACH)
+            arm_on();
+        return;
     }
-    begin(on_at, on_at + timing.pulse);
-    if (until(now, on_at) < REACH)
-        arm_on();
+    uint16_t tick = hardware_gate_on_now();
+    now += (uint16_t)(tick - (uint16_t)now);
+    begin(now, now + timing.pulse);
+    gate.armed = true;
 }
 
 bool gate_take_rise(struct gate_rise *rise) {

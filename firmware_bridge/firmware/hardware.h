@@ -46,11 +46,16 @@ void hardware_transmit(uint8_t byte);
 void hardware_apply_options(uint8_t options);
 
 /* The gate's next edge, made by the timer at this value of its 16-bit counter, with no software in
- * between. Called with interrupts off, at least GATE_SOON ticks ahead. */
-#define GATE_SOON 20
+ * between. Called with interrupts off, with at least GATE_SOON ticks left when that was found out:
+ * enough for the way from there to the timer's register, several times over. An edge that is set
+ * too late would not be made at all. */
+#define GATE_SOON 60
 void hardware_gate_on_at(uint16_t tick);
 void hardware_gate_off_at(uint16_t tick);
 void hardware_gate_rest(void);
+
+/* The same as soon as possible; returns when. */
+uint16_t hardware_gate_on_now(void);
 
 /* One strobe; called from the trigger's interrupt, ends before the next trigger can come. */
 void hardware_strobe(uint16_t begin, uint16_t ticks);

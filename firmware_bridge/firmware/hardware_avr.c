@@ -232,6 +232,12 @@ void hardware_gate_on_at(uint16_t tick) {
     gate_match(!(options & OPTION_GATE_ACTIVE_LOW));
 }
 
+uint16_t hardware_gate_on_now(void) {
+    uint16_t tick = TCNT1 + 10;  /* 80 cycles; the next two statements take a third of that */
+    hardware_gate_on_at(tick);
+    return tick;
+}
+
 void hardware_gate_off_at(uint16_t tick) {
     OCR1A = tick;
     gate_match(!!(options & OPTION_GATE_ACTIVE_LOW));

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from firmware_bridge.clock import NS_PER_S
 from firmware_bridge.configuration import EncoderKind, RejectConfiguration
 from firmware_bridge.events import LatePolicy, OutcomeKind, SafeAction, SafeReason, Verdict
 from firmware_bridge.gate.belt import Belt, BeltWatch
@@ -351,13 +352,13 @@ class GateModel:
         return part.triggered_at_ns + self._timing.travel_ns
 
     def _target_of(self, part: Part) -> int:
-        lead = int(self.belt.counts_per_s * self._timing.lead_ns / 1e9)
+        lead = round(self.belt.counts_per_s * self._timing.lead_ns / NS_PER_S)
         return part.encoder_count + self._timing.distance_counts - lead
 
     def _freeze_due_ns(self, part: Part) -> int | None:
         if not self._timing.by_distance:
             return self._moment_of(part) - self._timing.commit_ns
-        early = int(self.belt.counts_per_s * self._timing.commit_ns / 1e9) + COUNTS_TO_SPARE
+        early = round(self.belt.counts_per_s * self._timing.commit_ns / NS_PER_S) + COUNTS_TO_SPARE
         return self.belt.time_of(self._target_of(part) - early)
 
     def _plan_due_ns(self) -> int | None:

@@ -86,7 +86,7 @@ class Pulses:
         """A part by distance is expected then: the gate stays on if it would have to rest too
         briefly before."""
         if self._overlaps(expected_ns):
-            self._extend(expected_ns + self._timing.pulse_ns)
+            self._extend(expected_ns + min(self._timing.pulse_ns, self._timing.gap_ns))
 
     def begin_now(self, now_ns: int) -> Plan:
         """A part by distance is at the gate."""

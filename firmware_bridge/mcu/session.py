@@ -29,6 +29,10 @@ class Session:
         configuration: of the gate.
         ledger: the books, kept over all sessions.
         jitter: of the gate, kept over all sessions.
+
+    Attributes:
+        clock: of the MCU.
+        reports: of the MCU.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class Session:
         self.number = number
         self.clock = ClockSync()
         self.reports = PartReports(first_part)
-        self._first_part = first_part
+        self.first_part = first_part
         self._parts_before = ledger.counts.triggers
         self._by_distance = configuration.distance_counts is not None
         self._has_encoder = configuration.encoder is not EncoderKind.NONE
@@ -52,15 +56,15 @@ class Session:
 
     def number_of(self, part: int) -> int:
         """The MCU's number for a part."""
-        return part - self._parts_before + self._first_part - 1
+        return part - self._parts_before + self.first_part - 1
 
     def part_of(self, number: int) -> int:
         """The part behind a number of the MCU."""
-        return number - self._first_part + 1 + self._parts_before
+        return number - self.first_part + 1 + self._parts_before
 
     def knows(self, number: int) -> bool:
         """Whether the number is of this session."""
-        return number >= self._first_part
+        return number >= self.first_part
 
     def take_trigger(self, report: Message) -> None:
         """A ``trigger`` report."""
@@ -99,7 +103,7 @@ class Session:
         return [self._end(entry) for entry in self.reports.open]
 
     def _latched(self, next_part: int) -> None:
-        if next_part - self._first_part > self.reports.count + PLAUSIBLE_PARTS:
+        if next_part - self.first_part > self.reports.count + PLAUSIBLE_PARTS:
             return
         for entry in self.reports.latched_below(next_part):
             self._ledger.opened(self.part_of(entry.number))

@@ -75,7 +75,7 @@ def _feed_noise(board: SimavrBoard, bench: Bench, chance: random.Random, account
     before = len(truth.changes(board, "gate", True))
     board.trigger(board.now_ns + MS)
     board.run_until(board.now_ns + 5 * MS)
-    part = session.reports.count + 1
+    part = session.first_part + session.reports.count
     number = bench.conversation._link._number % 255 + 1
     noise = bytearray()
     while len(noise) < NOISE_PER_ROUND:

@@ -117,6 +117,11 @@ void hardware_gate_on_at(uint16_t tick) {
     gate_mode = GATE_ON_AT;
 }
 
+uint16_t hardware_gate_on_now(void) {
+    hardware_gate_on_at((uint16_t)(now + 1));
+    return (uint16_t)(now + 1);
+}
+
 void hardware_gate_off_at(uint16_t tick) {
     gate_tick = tick;
     gate_mode = GATE_OFF_AT;
