@@ -12,8 +12,9 @@ from firmware_bridge.events import Event, SafeReason, Verdict
 from firmware_bridge.status import Status
 
 EventHandler = Callable[[Event], None]
-"""Called for every event, one at a time, from the rejector's own thread. It must return soon:
-events behind it wait, and on GPIO lines the gate does."""
+"""Called for every event, one at a time, from a thread of the rejector. It must return soon, since
+all else waits for it, and of the rejector's methods it may call ``decide`` and ``status`` only: the
+others wait for the very thread that it keeps busy."""
 
 
 class Rejector(ABC):
@@ -39,7 +40,8 @@ class Rejector(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Puts the gate into the safe state and lets go of the hardware; done by ``with``."""
+        """Puts the gate into the safe state, ends every part, and lets go of the hardware; done
+        by ``with``."""
 
     @abstractmethod
     def decide(self, part: int, verdict: Verdict) -> None:

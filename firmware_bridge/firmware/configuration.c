@@ -131,7 +131,7 @@ uint32_t configuration_hash(void) {
 }
 
 void configuration_store_step(void) {
-    if (store_position >= STORE_SIZE)
+    if (store_position >= STORE_SIZE || !hardware_store_ready())
         return;
     uint8_t byte;
     if (store_position == 0) {
@@ -143,8 +143,8 @@ void configuration_store_step(void) {
         byte = store_position == STORE_SIZE - 2 ? store_crc >> 8 : store_crc & 0xFF;
     }
     /* The memory wears out by writing: what is there already stays. */
-    if (hardware_stored(store_position) != byte && !hardware_store(store_position, byte))
-        return;
+    if (hardware_stored(store_position) != byte)
+        hardware_store(store_position, byte);
     if (store_position < STORE_SIZE - 2)
         store_crc = crc16(store_crc, byte);
     store_position++;

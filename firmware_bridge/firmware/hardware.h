@@ -62,8 +62,10 @@ void hardware_strobe(uint16_t begin, uint16_t ticks);
 
 void hardware_line_outputs(bool run, bool fault);
 
-/* Memory that survives power loss. Writing returns false while an earlier write is busy. */
+/* Memory that survives power loss. A write keeps it busy for milliseconds, and whoever reads or
+ * writes before it is ready waits for so long. */
+bool hardware_store_ready(void);
 uint8_t hardware_stored(uint8_t address);
-bool hardware_store(uint8_t address, uint8_t byte);
+void hardware_store(uint8_t address, uint8_t byte);
 
 #endif

@@ -261,15 +261,16 @@ void hardware_line_outputs(bool run, bool fault) {
     }
 }
 
+bool hardware_store_ready(void) {
+    return eeprom_is_ready();
+}
+
 uint8_t hardware_stored(uint8_t address) {
     return eeprom_read_byte((const uint8_t *)(uint16_t)address);
 }
 
-bool hardware_store(uint8_t address, uint8_t byte) {
-    if (!eeprom_is_ready())
-        return false;
+void hardware_store(uint8_t address, uint8_t byte) {
     eeprom_write_byte((uint8_t *)(uint16_t)address, byte);
-    return true;
 }
 
 ISR(INT0_vect) {
@@ -312,6 +313,8 @@ ISR(TIMER1_OVF_vect) {
 EMPTY_INTERRUPT(TIMER2_COMPA_vect)
 
 ISR(USART_RX_vect) {
+    if (UCSR0A & _BV(DOR0))
+        receive_overruns++;
     uint8_t byte = UDR0;
     uint8_t head = receive_head;
     uint8_t next = after(head, RECEIVE_SIZE);

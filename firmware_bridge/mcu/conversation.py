@@ -34,11 +34,12 @@ from firmware_bridge.ledger import Ledger
 from firmware_bridge.mcu import identity as identities
 from firmware_bridge.mcu.identity import Identity
 from firmware_bridge.mcu.link import CommandLink, Reply
+from firmware_bridge.mcu.pings import Pings
 from firmware_bridge.mcu.session import Session
 from firmware_bridge.status import LinkStatus, McuCounters, Status
 from firmware_bridge.wire import codes, messages
 from firmware_bridge.wire.codes import Result
-from firmware_bridge.wire.frames import OVERHEAD, WIRE_OVERHEAD, Frame, FrameParser
+from firmware_bridge.wire.frames import Frame, FrameParser
 from firmware_bridge.wire.messages import NO_PART, Direction, Message, MessageType
 
 HANDSHAKE_NS = 50 * NS_PER_MS
@@ -53,8 +54,6 @@ SILENCE_NS = 500 * NS_PER_MS
 
 STARTING_NS = 3000 * NS_PER_MS
 """Before it is up: a board that was just reset waits in its boot loader for a while."""
-
-PINGS_REMEMBERED = 16
 
 
 class Phase(enum.Enum):
@@ -78,7 +77,7 @@ class Conversation:
     Attributes:
         phase: where it stands.
         identity: who answered; None before that.
-        failure: why it can never be ready, e.g. another protocol; None while it may.
+        failure: why this board will never be ready, e.g. another protocol; None while it may.
         garbage: bytes have come since the port was opened, but no frame.
     """
 
@@ -96,7 +95,6 @@ class Conversation:
         self._configuration = configuration
         self._configure = configuration.to_message() if configuration else None
         self._new_session = new_session
-        self._byte_time_ns = byte_time_ns
         self._parser = FrameParser()
         self._link = CommandLink()
         self._ledger = Ledger()
@@ -112,8 +110,7 @@ class Conversation:
         self._state_known = False
         self._encoder_count: int | None = None
         self._counters: McuCounters | None = None
-        self._pings: dict[int, int] = {}
-        self._token = 0
+        self._pings = Pings(byte_time_ns)
         self._heard_ns = 0
         self._handshake_due_ns = 0
         self._ping_due_ns = 0
@@ -184,9 +181,10 @@ class Conversation:
     def opened(self, now_ns: int) -> None:
         """The port is open; the handshake begins."""
         self._parser.reset()
-        self._pings.clear()
+        self._pings.forget()
         self._outgoing.clear()
         self.garbage = False
+        self.failure = None
         self._heard_ns = now_ns
         self._identify(now_ns)
 
@@ -194,6 +192,13 @@ class Conversation:
         """The port is closed or has gone; the session may well survive that."""
         self._down(why)
         self.phase = Phase.CLOSED
+
+    def ended(self) -> None:
+        """Nothing will be asked any more: parts that have not ended are lost to this host."""
+        self.closed("The host leaves.")
+        if self._session:
+            self._events += self._session.abandon()
+            self._session = None
 
     def silent(self, now_ns: int) -> bool:
         """Whether nothing whole has been heard for so long that the port is worth opening anew."""
@@ -305,23 +310,13 @@ class Conversation:
     def _keep_up(self, now_ns: int, session: Session) -> None:
         if now_ns >= self._ping_due_ns:
             self._ping_due_ns = now_ns + (PING_NS if session.clock.ready else FIRST_PINGS_NS)
-            self._ping(now_ns, session)
+            self._outgoing.append(self._pings.next(session.number, now_ns))
         if now_ns >= self._counters_due_ns:
             self._counters_due_ns = now_ns + COUNTERS_NS
             self._query(messages.ASK_COUNTERS, session=session.number)
         if missing := session.reports.to_ask(now_ns):
             part, count = missing
             self._query(messages.ASK, session=session.number, part=part, count=count)
-
-    def _ping(self, now_ns: int, session: Session) -> None:
-        self._token = (self._token + 1) % 0x10000
-        self._pings[self._token] = now_ns + self._time_on_wire_ns(messages.PING)
-        while len(self._pings) > PINGS_REMEMBERED:
-            del self._pings[next(iter(self._pings))]
-        self._query(messages.PING, session=session.number, token=self._token)
-
-    def _time_on_wire_ns(self, kind: MessageType) -> int:
-        return (kind.size + OVERHEAD + WIRE_OVERHEAD) * self._byte_time_ns
 
     def _query(self, kind: MessageType, **values: int) -> None:
         self._outgoing.append(messages.make(kind, **values))
@@ -396,11 +391,7 @@ class Conversation:
             self._link.acknowledged(report["number"], result, report["detail"], now_ns)
 
     def _take_pong(self, report: Message, now_ns: int, session: Session) -> None:
-        sent_ns = self._pings.pop(report["token"], None)
-        if sent_ns is not None:
-            received_ns = now_ns - self._time_on_wire_ns(messages.PONG)
-            read_at, turnaround = report["received_at"], report["turnaround"]
-            session.clock.add(sent_ns, received_ns, read_at, turnaround)
+        self._pings.answered(report, now_ns, session.clock)
         session.take_pong(report)
         assert self._configuration is not None
         if self._configuration.encoder is not EncoderKind.NONE:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoReply
+from functools import partial
 
 from firmware_bridge.clock import NS_PER_S, Clock, MonotonicClock
 from firmware_bridge.configuration import RejectConfiguration
@@ -219,9 +220,9 @@ class McuRejector(Rejector):
             except PortError as error:
                 self._transport.close()
                 is_open = False
-                self._closed(str(error))
+                self._tell(self._after(partial(self._conversation.closed, str(error))))
                 self._stopping.wait(REOPEN_S)
-        self._closed("The host leaves.")
+        self._tell(self._after(self._conversation.ended))
 
     def _talk(self) -> None:
         while not self._stopping.is_set():
@@ -235,18 +236,18 @@ class McuRejector(Rejector):
                 self._transport.write(data)
             wait_s = LONGEST_WAIT_S if due_ns is None else (due_ns - now_ns) / NS_PER_S
             received = self._transport.read(min(wait_s, LONGEST_WAIT_S))
-            with self._changed:
-                self._conversation.receive(received, self._clock.now_ns())
-                events = self._conversation.take_events()
-                self._changed.notify_all()
-            self._tell(events)
+            now_ns = self._clock.now_ns()
+            self._tell(self._after(partial(self._conversation.receive, received, now_ns)))
+            if failure := self._conversation.failure:
+                self._failure = failure
+                raise PortLost(str(failure))
 
-    def _closed(self, why: str) -> None:
+    def _after(self, change: Callable[[], None]) -> list[Event]:
+        """What a change of the conversation leads to."""
         with self._changed:
-            self._conversation.closed(why)
-            events = self._conversation.take_events()
+            change()
             self._changed.notify_all()
-        self._tell(events)
+            return self._conversation.take_events()
 
     def _tell(self, events: list[Event]) -> None:
         for event in events:

@@ -139,7 +139,8 @@ def tables() -> dict[str, str]:
 
 
 def _message_table(kind: MessageType) -> Iterable[str]:
-    yield f"### `{kind.name}` {kind.code:#04x}, {kind.size} bytes, {kind.direction.value}\n"
+    size = f"{kind.size} byte{'s' if kind.size > 1 else ''}"
+    yield f"### `{kind.name}` {kind.code:#04x}, {size}, {kind.direction.value}\n"
     yield kind.text + "\n"
     yield "| byte | field | type | meaning |"
     yield "|---|---|---|---|"

@@ -28,8 +28,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", type=int, default=2000)
     parts = parser.parse_args().parts
-    print("| line | NG fired | not fired | wrong | late | error p50 | p99 | max | loop us | free |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    columns = ["line", "NG fired", "not fired", "wrong", "late", "error p50", "p99", "max"]
+    columns += ["longest loop us", "interrupts off us"]
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     for name, line in lines_to_measure(parts).items():
         began = time.monotonic()
         board = SimavrBoard()
@@ -42,7 +44,7 @@ def main() -> None:
         assert run.status
         assert run.status.mcu
         figures = [len(run.errors), run.unfired, run.wrong, run.late, *errors]
-        figures += [run.status.mcu.loop_us, run.status.mcu.free_bytes]
+        figures += [run.status.mcu.loop_us, board.longest_interrupts_off_us]
         print(f"| {name} | {' | '.join(map(str, figures))} |", flush=True)
         link = run.status.link
         print(

@@ -68,6 +68,7 @@ class SimavrBoard:
             command += ["--vcd", str(vcd)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._now_cycle = 0
+        self.longest_interrupts_off_us = 0.0
         self.edges: list[Edge] = []
 
     def close(self) -> None:
@@ -98,6 +99,7 @@ class SimavrBoard:
             kind, at, value, position = RECORD.unpack(record)
             if kind == ord("."):
                 self._now_cycle = at
+                self.longest_interrupts_off_us = value / CYCLES_PER_US
                 return bytes(sent)
             if kind == ord("u"):
                 sent.append(value)

@@ -45,7 +45,7 @@ def test_the_image_leaves_room():
     assert ram <= 0.6 * RAM
 
 
-def test_the_stack_leaves_room(board):
+def test_stack_and_time_leave_room(board):
     run = lines.run(board, Line(300, 100, travel_ms=180, counts_per_s=10_000, damage=0.01))
     assert run.status
     assert run.status.mcu
@@ -54,6 +54,8 @@ def test_the_stack_leaves_room(board):
     assert used <= 0.6 * RAM
     # The point of no return leaves two milliseconds for one pass of the main loop.
     assert run.status.mcu.loop_us <= 1200
+    # A byte arrives every 40 us and two of them wait; a count comes every 100 us.
+    assert board.longest_interrupts_off_us <= 40
 
 
 def test_the_build_has_the_name_that_the_host_expects():

@@ -141,11 +141,14 @@ void hardware_line_outputs(bool run, bool fault) {
     (void)fault;
 }
 
+bool hardware_store_ready(void) {
+    return true;
+}
+
 uint8_t hardware_stored(uint8_t address) {
     return store[address];
 }
 
-bool hardware_store(uint8_t address, uint8_t byte) {
+void hardware_store(uint8_t address, uint8_t byte) {
     store[address] = byte;
-    return true;
 }

@@ -17,7 +17,7 @@
  *
  *   'u' the firmware has sent a byte (value)
  *   'p' a pin has changed (value = pin << 8 | level); position is that of the belt
- *   '.' an 'R' has ended
+ *   '.' an 'R' has ended; value: the longest that interrupts were off so far, in cycles
  *
  * simavr is free software under the GPL, version 3; what this file is linked into is under it too.
  */
@@ -99,6 +99,9 @@ static struct {
     uint16_t head, tail;
     uint64_t next;
 } incoming;
+
+static uint64_t interrupts_off_since;
+static uint32_t longest_interrupts_off;
 
 static uint8_t output[1 << 16];
 static size_t output_size;
@@ -279,6 +282,7 @@ static void wake_for_stimuli(void) {
 /* On a real chip all pins are inputs from the moment of a reset, and the gate is pulled down. */
 static void after_reset(void) {
     was_reset = false;
+    interrupts_off_since = 0;
     for (int channel = 0; channel < 2; channel++)
         avr_unconnect_irq(compare_irq(channel), pin_irq[channel == 0 ? GATE : STROBE]);
     /* Otherwise a low pin is polled for ever as soon as it is seen before EICRA is written. */
@@ -297,6 +301,15 @@ static void on_reset(avr_t *core) {
     core_reset(core);
 }
 
+/* From the first time that they are on: the start does not count. */
+static void note_interrupts(void) {
+    if (avr->sreg[S_I] || avr->state == cpu_Sleeping)
+        interrupts_off_since = avr->cycle;
+    else if (interrupts_off_since != 0 &&
+             avr->cycle - interrupts_off_since > longest_interrupts_off)
+        longest_interrupts_off = avr->cycle - interrupts_off_since;
+}
+
 static void run_until(uint64_t limit, bool until_frame) {
     frame_ended = false;
     wake_for_stimuli();
@@ -304,6 +317,7 @@ static void run_until(uint64_t limit, bool until_frame) {
         avr_cycle_timer_register(avr, limit - avr->cycle, on_limit, NULL);
     while (avr->cycle < limit && !(until_frame && frame_ended)) {
         int state = avr_run(avr);
+        note_interrupts();
         if (was_reset) {
             after_reset();
             avr_cycle_timer_register(avr, limit - avr->cycle, on_limit, NULL);
@@ -392,7 +406,7 @@ static void obey(struct record command) {
         break;
     case 'R':
         run_until(command.cycle, command.value);
-        tell('.', 0);
+        tell('.', longest_interrupts_off);
         flush_output();
         break;
     case 'X':

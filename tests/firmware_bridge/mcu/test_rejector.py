@@ -20,6 +20,7 @@ from firmware_bridge.errors import (
     ConfigurationError,
     NoAnswer,
     NotOurFirmware,
+    OtherProtocol,
     PortError,
     PortNotFound,
 )
@@ -38,6 +39,7 @@ from firmware_bridge.mcu.transport import SerialTransport
 from firmware_bridge.virtual.board import VirtualBoard
 from firmware_bridge.virtual.pty import VirtualPty
 from firmware_bridge.virtual.transport import VirtualTransport
+from firmware_bridge.wire import messages
 from firmware_bridge.wire.codes import ResetCause
 
 CONFIGURATION = RejectConfiguration(delay_ms=300, worst_case_verdict_ms=50, heartbeat_ms=5000)
@@ -112,6 +114,16 @@ def test_it_begins_safe_and_leaves_safe():
         assert levels["run"] is True
         assert rejector.status().safe_reason is SafeReason.NONE
     assert levels["run"] is False
+
+
+def test_every_part_has_an_outcome_at_the_end():
+    board = VirtualBoard()
+    with running(board) as (rejector, inbox):
+        board.trigger()
+        inbox.wait_for(Trigger)
+    assert inbox.wait_for(Outcome).kind is OutcomeKind.LOST
+    counts = rejector.status().counts
+    assert (counts.triggers, counts.lost, counts.in_flight) == (1, 1, 0)
 
 
 def test_clear_only_what_was_meant():
@@ -247,6 +259,20 @@ def test_something_else_answers():
         thread.join()
         for end in (master, slave, done_read, done_write):
             os.close(end)
+
+
+def test_a_board_with_another_protocol_version(monkeypatch):
+    board = VirtualBoard()
+    with running(board) as (rejector, inbox):
+        with monkeypatch.context() as other:
+            other.setattr(messages, "PROTOCOL_VERSION", 9)
+            board.reset()
+            assert "version 9" in inbox.wait_for(LinkChanged, up=False).why
+            with pytest.raises(OtherProtocol, match="version 9"):
+                identify(VirtualTransport(board))
+        board.reset()
+        inbox.wait_for(LinkChanged, up=True)
+        rejector.clear()
 
 
 def test_no_such_port_and_no_port_at_all(tmp_path):
