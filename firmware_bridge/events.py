@@ -29,7 +29,8 @@ class OutcomeKind(enum.Enum):
     """Verdict NG, and the gate fired."""
 
     LATE = "late"
-    """No verdict by the point of no return; the late policy ruled the gate."""
+    """No verdict by the point of no return: the late policy ruled the gate. Or the gate itself could
+    not act in time."""
 
     LOST = "lost"
     """What happened to it is not known, or it could not be tracked at all."""
@@ -138,6 +139,7 @@ class Outcome:
         error_counts: of the rising edge against trigger + distance; None as above.
         merged: an earlier part's pulse was on already.
         clipped: the pulse was shortened or begun late by the minimum gap or maximum on-time.
+        missed: the gate should have acted on it, and could not in time.
     """
 
     part: int
@@ -148,6 +150,7 @@ class Outcome:
     error_counts: int | None = None
     merged: bool = False
     clipped: bool = False
+    missed: bool = False
 
 
 @dataclass(frozen=True)

@@ -181,9 +181,10 @@ bool gate_resting(void) {
 }
 
 bool gate_take_overload(void) {
-    bool once = gate.overload;
+    if (!gate.overload)
+        return false;
     gate.overload = false;
-    return once;
+    return true;
 }
 
 void gate_step(void) {

@@ -1,4 +1,5 @@
-/* The ATmega328P: timer 1 makes and captures all edges that matter, timer 2 wakes the main loop. */
+/* The ATmega328P: timer 1 makes and captures all edges that matter, timer 2 wakes the main loop.
+ * The serial port is in serial_avr.c. */
 #include "hardware.h"
 
 #include <avr/eeprom.h>
@@ -12,29 +13,18 @@
 #include "encoder.h"
 #include "gate.h"
 #include "messages.h"
+#include "serial_avr.h"
 #include "trigger.h"
 
 #if F_CPU / 8 != TICKS_PER_US * 1000000UL
 #error "timer 1 counts F_CPU / 8: another crystal needs another prescaler"
 #endif
 
-#define RECEIVE_SIZE 64
-#define TRANSMIT_SIZE 96
 #define PAINT 0xC5
-
-static inline uint8_t after(uint8_t position, uint8_t size) {
-    return position + 1 < size ? position + 1 : 0;
-}
 
 static uint8_t reset_flags __attribute__((section(".noinit")));
 static volatile uint16_t turns;  /* of timer 1: the upper half of the clock */
 static uint8_t options;
-
-static volatile uint8_t received[RECEIVE_SIZE];
-static volatile uint8_t receive_head, receive_tail;
-static volatile uint16_t receive_overruns;
-static volatile uint8_t transmitted[TRANSMIT_SIZE];
-static volatile uint8_t transmit_head, transmit_tail;
 
 static volatile enum { STROBE_REST, STROBE_RISING, STROBE_ON } strobe;
 static volatile uint16_t strobe_ticks;
@@ -80,11 +70,7 @@ void hardware_start(void) {
     EICRA = _BV(ISC00) | _BV(ISC11) | _BV(ISC10);  /* INT0: both edges; INT1: rising */
     EIMSK = _BV(INT0) | _BV(INT1);
 
-    UCSR0A = _BV(U2X0);
-    UBRR0 = F_CPU / 8 / BAUD_RATE - 1;
-    UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
-    UCSR0B = _BV(RXCIE0) | _BV(RXEN0) | _BV(TXEN0);
-
+    serial_start();
     set_sleep_mode(SLEEP_MODE_IDLE);
     wdt_enable(WDTO_60MS);
     sei();
@@ -124,7 +110,7 @@ void hardware_hang(bool interrupts) {
 
 void hardware_wait(void) {
     cli();
-    if (receive_head == receive_tail) {
+    if (!serial_has_received()) {
         sleep_enable();
         sei();  /* takes effect after the next instruction: no interrupt is slept through */
         sleep_cpu();
@@ -145,41 +131,6 @@ uint16_t hardware_free_bytes(void) {
             lowest = byte;
     }
     return lowest - &_end;
-}
-
-bool hardware_receive(uint8_t *byte) {
-    uint8_t tail = receive_tail;
-    if (receive_head == tail)
-        return false;
-    *byte = received[tail];
-    receive_tail = after(tail, RECEIVE_SIZE);
-    return true;
-}
-
-uint16_t hardware_receive_overruns(void) {
-    uint16_t count;
-    UNINTERRUPTED {
-        count = receive_overruns;
-    }
-    return count;
-}
-
-uint8_t hardware_transmit_room(void) {
-    uint8_t head = transmit_head, tail = transmit_tail;
-    return (tail > head ? tail : tail + TRANSMIT_SIZE) - head - 1;
-}
-
-bool hardware_transmit_idle(void) {
-    return transmit_head == transmit_tail;
-}
-
-void hardware_transmit(uint8_t byte) {
-    uint8_t head = transmit_head;
-    transmitted[head] = byte;
-    transmit_head = after(head, TRANSMIT_SIZE);
-    UNINTERRUPTED {
-        UCSR0B |= _BV(UDRIE0);
-    }
 }
 
 /* Connects, for a compare match, set (1) or clear (0) to the pin; 2: the pin follows its port. */
@@ -311,26 +262,3 @@ ISR(TIMER1_OVF_vect) {
 
 /* Only wakes the main loop. */
 EMPTY_INTERRUPT(TIMER2_COMPA_vect)
-
-ISR(USART_RX_vect) {
-    if (UCSR0A & _BV(DOR0))
-        receive_overruns++;
-    uint8_t byte = UDR0;
-    uint8_t head = receive_head;
-    uint8_t next = after(head, RECEIVE_SIZE);
-    if (next == receive_tail) {
-        receive_overruns++;
-        return;
-    }
-    received[head] = byte;
-    receive_head = next;
-}
-
-ISR(USART_UDRE_vect) {
-    uint8_t tail = transmit_tail;
-    UDR0 = transmitted[tail];
-    tail = after(tail, TRANSMIT_SIZE);
-    transmit_tail = tail;
-    if (tail == transmit_head)
-        UCSR0B &= ~_BV(UDRIE0);
-}

@@ -61,9 +61,10 @@ uint16_t parts_unlatched(void) {
 }
 
 bool parts_overflowed(void) {
-    bool once = overflowed;
+    if (!overflowed)
+        return false;
     overflowed = false;
-    return once;
+    return true;
 }
 
 bool parts_decide(uint32_t number, uint8_t verdict) {

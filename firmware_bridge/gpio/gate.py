@@ -177,6 +177,7 @@ class GpioGate:
                 error_us=error_us,
                 merged=part.merged,
                 clipped=part.clipped,
+                missed=part.missed,
             )
         )
 

@@ -143,4 +143,5 @@ class Session:
             error_counts=error_counts,
             merged=merged,
             clipped=OutcomeFlag.CLIPPED in flags,
+            missed=OutcomeFlag.MISSED in flags,
         )

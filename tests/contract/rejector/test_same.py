@@ -83,7 +83,9 @@ def run(board, wanted: Scenario):
                 lambda part=part, verdict=verdict: bench.conversation.decide(part, verdict),
             )
     bench.run_until(round((600 + wanted.eye_ms[-1] + 900) * MS))
-    told = [(o.kind, o.fired, o.merged, o.clipped) for _, o in sorted(bench.outcomes.items())]
+    told = [
+        (o.kind, o.fired, o.merged, o.clipped, o.missed) for _, o in sorted(bench.outcomes.items())
+    ]
     status = bench.conversation.status()
     return told, truth.pulses(board), (status.safe_reason, status.safe_action, status.counts)
 

@@ -126,6 +126,7 @@ def test_an_edge_that_linux_cannot_make_in_time_is_not_made():
     gate.advance()
     (outcome,) = [event for event in gate.take_events() if isinstance(event, Outcome)]
     assert outcome.kind is OutcomeKind.LATE
+    assert outcome.missed
     assert not outcome.fired
     assert not [change for change in levels if change[0] == "gate"]
     lines.close()
