@@ -29,8 +29,8 @@ class OutcomeKind(enum.Enum):
     """Verdict NG, and the gate fired."""
 
     LATE = "late"
-    """No verdict by the point of no return: the late policy ruled the gate. Or the gate itself could
-    not act in time."""
+    """No verdict by the point of no return: the late policy ruled the gate. Or the gate itself
+    could not act in time."""
 
     LOST = "lost"
     """What happened to it is not known, or it could not be tracked at all."""
