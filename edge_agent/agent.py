@@ -3,9 +3,11 @@
 ::
 
     reader thread ──slot──► inspection thread ──queue──► reporter thread ──► MQTT, JSON lines
-                             trigger, detector
+                             trigger, detector               ▲
+                                   └──────► reject gate ─────┘ if there is one: with the outcome
 
-The main thread waits for the end: the source's, a signal's, or an error's.
+The main thread waits for the end: the source's, a signal's, or an error's; meanwhile it does what
+may take a moment, such as clearing the gate.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from calibration.detector import Detector
 from calibration.errors import ImageMismatch
 from edge_agent.clock import Clock
 from edge_agent.config.tables import Config, Mqtt
 from edge_agent.errors import BrokerUnreachable
-from edge_agent.record import PartRecord
+from edge_agent.gate.gate import Gate, reason_of
+from edge_agent.gate.make import make_gate
+from edge_agent.record import PartRecord, Result
 from edge_agent.reporting.json_lines import JsonLines
 from edge_agent.reporting.mqtt import MqttPublisher
 from edge_agent.reporting.payload import Payload, defect_payload, inspection_payload, status_payload
@@ -34,6 +39,7 @@ from edge_agent.sources.reader import FrameReader
 from edge_agent.triggers.base import Part
 from edge_agent.triggers.make import make_trigger
 from edge_agent.version import VERSION
+from firmware_bridge import BridgeError
 
 _BROKER_PATIENCE_S = 6.0
 _LOOK_S = 1.0
@@ -64,6 +70,7 @@ class Agent:
 
     Attributes:
         counters: what happened so far.
+        gate: the reject gate; None if there is none.
         undelivered: at the end, messages that the broker had not acknowledged.
     """
 
@@ -72,18 +79,23 @@ class Agent:
         config: Config,
         detector: Detector,
         clock: Clock,
-        on_record: Callable[[PartRecord], None] = lambda _: None,
+        on_record: Callable[[Result], None] = lambda _: None,
         reader: FrameReader | None = None,
     ) -> None:
         self._config, self._detector, self._clock = config, detector, clock
         self._on_record = on_record
-        self._reader = reader or make_reader(config.source, clock)
-        self._trigger = make_trigger(config.trigger)
-        self._reporter = Reporter(self._tell, self._say_status_if_due)
+        self._reporter = Reporter(self._tell, self._look_after)
+        self.gate = make_gate(config, clock, partial(self._reporter.put, wait=False))
+        simulated = self.gate.simulated if self.gate else None
+        on_photo_eye = simulated.photo_eye if simulated else None
+        self._reader = reader or make_reader(config.source, clock, on_photo_eye)
+        self._trigger = make_trigger(config.trigger, self.gate)
+        if self.gate is not None:
+            self.gate.on_part(self._reader.slot.wake)
         self._results = JsonLines(config.archive.results) if config.archive.results else None
         self._publisher: MqttPublisher | None = None
         # SimpleQueue.put may be called from a signal handler; nearly nothing else may.
-        self._end: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._end: queue.SimpleQueue[Exception | Callable[[], None] | None] = queue.SimpleQueue()
         self._stopped = False
         self._said_problems: list[str] = []
         self._said_at_ns = 0
@@ -100,6 +112,7 @@ class Agent:
 
         Raises:
             AgentError: the source or the broker cannot be used as configured.
+            BridgeError: the reject gate cannot.
             ImageMismatch: the images are not of the size that the model was taught on.
         """
         with ExitStack() as stack:
@@ -109,13 +122,18 @@ class Agent:
                 self._publisher = stack.enter_context(self._make_publisher(self._config.mqtt))
                 _await_broker(self._publisher)
                 stack.callback(self._deliver, self._publisher)
-            stack.enter_context(self._reader)
             stack.enter_context(self._reporter)
+            if self.gate is not None:
+                stack.enter_context(self.gate)
+            stack.enter_context(self._reader)
             stack.enter_context(self._inspecting())
             _log.info("station %s is running", self._config.station.name)
-            error = self._end.get()
-            if error is not None:
-                raise error
+            while callable(end := self._end.get()):
+                end()
+            if end is not None:
+                raise end
+            if self.gate is not None and not self._stopped:
+                self.gate.wait_for_last_parts()
         if self._reader.failure is not None:
             raise self._reader.failure
 
@@ -137,10 +155,12 @@ class Agent:
                 frame = slot.take(_LOOK_S)
                 if frame is None:
                     self._reader.replace_if_stuck()
-                    continue
-                part = self._trigger.feed(frame)
-                if part is not None:
+                    part = self._trigger.another()
+                else:
+                    part = self._trigger.feed(frame)
+                while part is not None:
                     self._inspect(part)
+                    part = self._trigger.another()
         except Exception as caught:
             error = caught
         self._end.put(error)
@@ -153,23 +173,28 @@ class Agent:
                 raise
             self.counters.skipped += 1
             _log.warning("part %d is skipped: %s", part.number, error)
+            if self.gate is not None:
+                self.gate.skip(part.number)
             return
         total_ms = (self._clock.monotonic_ns() - part.frame.captured_at_ns) / 1e6
         captured_at = self._clock.wall() - timedelta(milliseconds=total_ms)
         record = PartRecord(part, inspection, captured_at, total_ms)
+        if self.gate is not None:
+            self.gate.decide(record)
         self.counters.inspected += 1
         if record.is_ng:
             self.counters.ng += 1
         else:
             self.counters.ok += 1
-        self._reporter.put(record, wait=not self._reader.live)
+        if self.gate is None:
+            self._reporter.put(record, wait=not self._reader.live)
 
-    def _tell(self, record: PartRecord) -> None:
+    def _tell(self, record: Result) -> None:
         station, model = self._config.station.name, self._detector.model.sha256
         payload = inspection_payload(record, station, model)
         if self._publisher is not None:
             self._publisher.publish("inspection", payload)
-            if record.is_ng:
+            if isinstance(record, PartRecord) and record.is_ng:
                 self._publisher.publish("defect", defect_payload(record, station, model))
         self._on_record(record)
         if self._results is not None:
@@ -190,20 +215,30 @@ class Agent:
 
     def _obey(self, message: bytes) -> None:
         try:
-            command = json.loads(message).get("command")
+            wanted = json.loads(message)
+            command = wanted.get("command")
         except (ValueError, AttributeError):
-            command = None
+            wanted, command = {}, None
         if command == "status":
             self._say_status()
+        elif command == "clear" and self.gate is not None:
+            self._end.put(partial(self._clear, self.gate, wanted.get("reason")))
         else:
-            _log.warning("command not understood: %r; known is {'command': 'status'}", message[:80])
+            _log.warning("command not understood: %r; see docs/mqtt.md", message[:80])
+
+    def _clear(self, gate: Gate, word: object) -> None:
+        try:
+            gate.clear(reason_of(word))
+        except BridgeError as error:
+            _log.warning("the command clear is refused: %s", error)
+        self._say_status()
 
     def _problems(self) -> list[str]:
         problems = [self._reader.problem] if self._reader.problem else []
         lost = self._reporter.lost + (self._publisher.lost if self._publisher else 0)
         if lost:
             problems.append(f"{lost} messages were lost while the broker was away")
-        return problems
+        return problems + (self.gate.problems() if self.gate else [])
 
     def _status(self, state: str) -> Payload:
         counters = {
@@ -222,8 +257,15 @@ class Agent:
         }
         problems = self._problems()
         name = self._config.station.name
+        gate = self.gate.status() if self.gate else None
         return status_payload(
-            name, state, self._clock.wall(), problems=problems, counters=counters, about=about
+            name,
+            state,
+            self._clock.wall(),
+            problems=problems,
+            counters=counters,
+            about=about,
+            gate=gate,
         )
 
     def _say_status(self) -> None:
@@ -231,7 +273,10 @@ class Agent:
             self._said_problems, self._said_at_ns = self._problems(), self._clock.monotonic_ns()
             self._publisher.publish("status", self._status("online"), retain=True)
 
-    def _say_status_if_due(self) -> None:
+    def _look_after(self) -> None:
+        """What is due from time to time, in the reporter's thread."""
+        if self.gate is not None:
+            self.gate.give_up_if_silent()
         if self._config.mqtt is None:
             return
         silent_s = (self._clock.monotonic_ns() - self._said_at_ns) / 1e9

@@ -7,6 +7,7 @@ values; ``to_message`` is what the MCU takes, which checks it once more against 
 from __future__ import annotations
 
 import enum
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -134,6 +135,11 @@ class RejectConfiguration:
         self.check()
         return messages.make(messages.CONFIGURE, **self._wire_values())
 
+    @property
+    def hash(self) -> int:
+        """CRC-32 by which an MCU names it; raises ConfigurationError, see ``check``."""
+        return configuration_hash(self.to_message())
+
     def _wire_values(self) -> dict[str, int]:
         options = Option(0)
         for wanted, option in (
@@ -229,6 +235,11 @@ class RejectConfiguration:
                     f"{name} = {value / scale:g} is outside"
                     f" {limit.minimum / scale:g} .. {limit.maximum / scale:g}."
                 )
+
+
+def configuration_hash(message: Message | None) -> int:
+    """What an identity says about the active ``configure``; 0: none."""
+    return zlib.crc32(message.encode()[1:]) if message else 0
 
 
 def _us(milliseconds: float) -> int:

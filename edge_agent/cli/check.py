@@ -1,4 +1,4 @@
-"""Try everything that a configuration names: model, source, broker.
+"""Try everything that a configuration names: model, source, reject gate, broker.
 
 Exit status 2 if anything of it cannot work, with a sentence for each.
 """
@@ -29,18 +29,22 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from calibration.errors import CalibrationError
     from edge_agent.config import load_config
+    from edge_agent.config.tables import NoReject
     from edge_agent.errors import AgentError
+    from firmware_bridge import BridgeError
     from kernels.errors import KernelError
 
     config = load_config(arguments.config)
     steps: list[tuple[str, Callable[[Config], str]]] = [("model", _model), ("source", _source)]
+    if not isinstance(config.reject, NoReject):
+        steps.append(("gate", _gate))
     if config.mqtt is not None:
         steps.append(("mqtt", _mqtt))
     results = []
     for name, step in steps:
         try:
             sentence, works = step(config), True
-        except (AgentError, CalibrationError, KernelError, OSError) as error:
+        except (AgentError, BridgeError, CalibrationError, KernelError, OSError) as error:
             sentence, works = str(error), False
         results.append({"what": name, "works": works, "sentence": sentence})
         if not arguments.json:
@@ -72,6 +76,16 @@ def _source(config: Config) -> str:
         timeout_s = max(timeout_s, config.source.read_timeout_s)
     clock = SystemClock()
     return probe(lambda: make_source(config.source, clock), clock, _FRAMES, timeout_s)
+
+
+def _gate(config: Config) -> str:
+    from edge_agent.config.tables import NoReject
+    from edge_agent.gate.describe import describe
+    from edge_agent.gate.make import make_rejector
+
+    assert not isinstance(config.reject, NoReject)
+    with make_rejector(config.reject, lambda _: None) as rejector:
+        return describe(rejector)
 
 
 def _mqtt(config: Config) -> str:

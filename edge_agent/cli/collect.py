@@ -1,6 +1,7 @@
 """Save images of good parts from the configured source and trigger, to teach on.
 
-Let good parts pass while it runs; then: edge-agent calibrate DIR -o FILE.model
+Let good parts pass while it runs; a reject gate lets them all pass. Then:
+edge-agent calibrate DIR -o FILE.model
 """
 
 from __future__ import annotations
@@ -23,15 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from edge_agent.clock import SystemClock
-    from edge_agent.collect import collect
+    from edge_agent.collect import collect_station
     from edge_agent.config import load_config
-    from edge_agent.sources.make import make_reader
-    from edge_agent.triggers.make import make_trigger
 
     log_to_stderr()
     config = load_config(arguments.config)
-    reader = make_reader(config.source, SystemClock())
-    trigger = make_trigger(config.trigger)
-    saved = collect(reader, trigger, arguments.output, arguments.count, progress_bar)
+    saved = collect_station(config, SystemClock(), arguments.output, arguments.count, progress_bar)
     print(f"{saved} parts in {arguments.output}")
     return 0 if saved == arguments.count else 1

@@ -1,7 +1,8 @@
-"""Show it all on a simulated line: teach, inspect, report over MQTT.
+"""Show it all on a simulated line: teach, inspect, kick off, report over MQTT.
 
 Good parts are taught in front of you; then parts with defects pass, and what a plant would receive
-over MQTT is printed. Ends with a comparison with the simulator's truth.
+over MQTT is printed; a simulated microcontroller kicks bad parts off the belt. Ends with a
+comparison with the simulator's truth, of what was said and of what was done.
 """
 
 from __future__ import annotations
@@ -60,8 +61,11 @@ def _line(name: str, payload: dict[str, Any]) -> str:
     topic = f"   {name:<11}"
     if name == "status":
         return f"{topic} {payload['state']}, {payload['health']}"
-    text = f"{topic} part {payload['part']:3d}  {payload['verdict']}"
-    text += f"  score {payload['score']:6.1f}"
+    text = f"{topic} part {payload['part']:3d}  {payload['verdict'] or '--'}"
+    if payload["score"] is not None:
+        text += f"  score {payload['score']:6.1f}"
+    if name == "inspection":
+        text += f"  {payload['outcome']}"
     if name == "defect":
         worst = payload["regions"][0]
         text += f"  at {worst['x']},{worst['y']}, {worst['width']} x {worst['height']} px"
@@ -69,7 +73,7 @@ def _line(name: str, payload: dict[str, Any]) -> str:
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
-    confusion = outcome.confusion
+    confusion, at_gate = outcome.confusion, outcome.at_gate
     return {
         "confusion": {
             "good_ok": confusion[False, False],
@@ -77,6 +81,13 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
             "defective_ok": confusion[True, False],
             "defective_ng": confusion[True, True],
         },
+        "at_gate": {
+            "good_passed": at_gate[False, False],
+            "good_kicked_off": at_gate[False, True],
+            "defective_passed": at_gate[True, False],
+            "defective_kicked_off": at_gate[True, True],
+        },
+        "endings": outcome.endings,
         "latency_ms": {
             stage: {"p50": round(p50, 3), "p99": round(p99, 3)}
             for stage, (p50, p99) in outcome.percentiles().items()
@@ -87,11 +98,16 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
 
 def _summary(outcome: Outcome) -> None:
-    confusion = outcome.confusion
-    print("\n3. Against the simulator's truth")
-    print("                    called OK   called NG")
-    print(f"   good parts       {confusion[False, False]:9d}   {confusion[False, True]:9d}")
-    print(f"   defective parts  {confusion[True, False]:9d}   {confusion[True, True]:9d}")
+    confusion, at_gate = outcome.confusion, outcome.at_gate
+    print("\n3. Against the simulator's truth         and what the gate did")
+    print("                    called OK  called NG      passed  kicked off")
+    for name, bad in (("good", False), ("defective", True)):
+        said = f"{confusion[bad, False]:9d}  {confusion[bad, True]:9d}"
+        done = f"{at_gate[bad, False]:10d}  {at_gate[bad, True]:10d}"
+        print(f"   {name + ' parts':<16} {said}  {done}")
+    equal = "equals" if confusion == at_gate else "DIFFERS FROM"
+    endings = ", ".join(f"{count} {kind}" for kind, count in sorted(outcome.endings.items()))
+    print(f"   what the gate did {equal} what was said; {endings}")
     if outcome.missed:
         print(f"   escaped: {', '.join(outcome.missed)}")
     print("\n   milliseconds            p50      p99")

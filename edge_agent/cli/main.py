@@ -19,6 +19,7 @@ from edge_agent.cli import (
     evaluate,
     inspect,
     model,
+    reject_test,
     run,
     train,
     warm,
@@ -32,6 +33,7 @@ _COMMANDS = (
     inspect,
     run,
     check,
+    reject_test,
     train,
     model,
     warm,
@@ -50,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and end")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     for module in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.rpartition(".")[2].replace("_", "-")
         text = (module.__doc__ or "").strip()
         command = commands.add_parser(name, help=text.splitlines()[0], description=text)
         module.add_arguments(command)
@@ -89,9 +91,10 @@ def _is_expected(error: Exception) -> bool:
     """Whether an exception is one whose message was written for the user."""
     from calibration.errors import CalibrationError
     from edge_agent.errors import AgentError
+    from firmware_bridge import BridgeError
     from kernels.errors import KernelError
 
-    return isinstance(error, AgentError | CalibrationError | KernelError | OSError)
+    return isinstance(error, AgentError | BridgeError | CalibrationError | KernelError | OSError)
 
 
 def _sentence(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from edge_agent.config.gate_check import gate_problem
 from edge_agent.config.tables import Config, Table
 from edge_agent.errors import ConfigError
 
@@ -62,6 +63,9 @@ def _to_path(folder: Path) -> Any:
 
 
 def _check_together(config: Config, path: Path) -> None:
+    problem = gate_problem(config)
+    if problem is not None:
+        raise ConfigError(f"{path}: {problem}")
     mqtt = config.mqtt
     if mqtt is None:
         return

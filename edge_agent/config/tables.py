@@ -13,15 +13,36 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Pixels = Annotated[int, Meta(ge=1, le=16384)]
-Seconds = Annotated[float, Meta(gt=0, le=86400)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
+from edge_agent.config.base import Milliseconds, Name, Pixels, Port, Seconds, Share, Table
+from edge_agent.config.gate_tables import GpioReject, McuReject, NoReject, Reject, RejectTable
 
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file."""
+__all__ = [
+    "Archive",
+    "CameraSource",
+    "Config",
+    "FindingTable",
+    "FolderSource",
+    "FreeRunTrigger",
+    "GpioReject",
+    "GpioTrigger",
+    "Inspection",
+    "LiveTable",
+    "McuReject",
+    "McuTrigger",
+    "Mqtt",
+    "NoReject",
+    "PartTrigger",
+    "PhotoEyeTable",
+    "Reject",
+    "RejectTable",
+    "SimulatorSource",
+    "Source",
+    "Station",
+    "StreamSource",
+    "Table",
+    "Trigger",
+    "VideoSource",
+]
 
 
 class Station(Table, frozen=True, kw_only=True):
@@ -141,17 +162,9 @@ class FreeRunTrigger(Table, tag_field="type", tag="free-run", frozen=True, kw_on
     """Every frame is one part: folders, or a camera that is triggered itself."""
 
 
-class PartTrigger(Table, tag_field="type", tag="part", frozen=True, kw_only=True):
-    """A part in the picture gives one inspection, when it is in the middle."""
+class FindingTable(Table, frozen=True, kw_only=True):
+    """How a part is told from the belt."""
 
-    crop_width_px: Annotated[Pixels, Meta(description="Width of the cut-out around the part, px.")]
-    crop_height_px: Annotated[
-        Pixels, Meta(description="Height of the cut-out around the part, px.")
-    ]
-    direction: Annotated[
-        Literal["right", "left", "down", "up"],
-        Meta(description="Where parts move to in the picture."),
-    ] = "right"
     sensitivity: Annotated[
         Annotated[int, Meta(ge=1, le=255)],
         Meta(description="Grey levels by which a part differs from the empty belt."),
@@ -171,7 +184,60 @@ class PartTrigger(Table, tag_field="type", tag="part", frozen=True, kw_only=True
     ] = None
 
 
-Trigger = FreeRunTrigger | PartTrigger
+class PartTrigger(FindingTable, tag_field="type", tag="part", frozen=True, kw_only=True):
+    """A part in the picture gives one inspection, when it is in the middle."""
+
+    crop_width_px: Annotated[Pixels, Meta(description="Width of the cut-out around the part, px.")]
+    crop_height_px: Annotated[
+        Pixels, Meta(description="Height of the cut-out around the part, px.")
+    ]
+    direction: Annotated[
+        Literal["right", "left", "down", "up"],
+        Meta(description="Where parts move to in the picture."),
+    ] = "right"
+
+
+class PhotoEyeTable(FindingTable, frozen=True, kw_only=True):
+    """Every part at the photo-eye of the reject gate is inspected, in the picture of its moment."""
+
+    frame_delay_ms: Annotated[
+        Annotated[float, Meta(ge=-1000, le=1000)],
+        Meta(
+            description="The part's picture is the first that arrives so long after its edge, ms."
+        ),
+    ] = 0.0
+    frame_window_ms: Annotated[
+        Milliseconds,
+        Meta(
+            description=(
+                "A picture that arrives later than this after `frame_delay_ms` may show the next"
+                " part: without an earlier one the part is skipped, ms."
+            )
+        ),
+    ] = 50.0
+    crop_width_px: Annotated[
+        Pixels | None,
+        Meta(
+            description=(
+                "Width of the cut-out around the part, which is looked for near the middle of the"
+                " picture, px; the whole picture if absent."
+            )
+        ),
+    ] = None
+    crop_height_px: Annotated[
+        Pixels | None, Meta(description="Height of the cut-out, px; belongs to its width.")
+    ] = None
+
+
+class McuTrigger(PhotoEyeTable, tag_field="type", tag="mcu", frozen=True, kw_only=True):
+    """Parts come from the photo-eye at the microcontroller of [reject]."""
+
+
+class GpioTrigger(PhotoEyeTable, tag_field="type", tag="gpio", frozen=True, kw_only=True):
+    """Parts come from the photo-eye at the GPIO lines of [reject]."""
+
+
+Trigger = FreeRunTrigger | PartTrigger | McuTrigger | GpioTrigger
 
 
 class Inspection(Table, frozen=True, kw_only=True):
@@ -240,5 +306,6 @@ class Config(Table, frozen=True, kw_only=True):
     inspection: Inspection
     station: Station = msgspec.field(default_factory=Station)
     trigger: Trigger = msgspec.field(default_factory=FreeRunTrigger)
+    reject: Reject = msgspec.field(default_factory=NoReject)
     mqtt: Mqtt | None = None
     archive: Archive = msgspec.field(default_factory=Archive)

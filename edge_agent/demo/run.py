@@ -21,9 +21,18 @@ from calibration.report import write_report
 from edge_agent.agent import Agent
 from edge_agent.clock import Clock
 from edge_agent.collect import collect
-from edge_agent.config.tables import Config, Inspection, Mqtt, PartTrigger, SimulatorSource, Station
+from edge_agent.config.tables import (
+    Config,
+    Inspection,
+    McuReject,
+    McuTrigger,
+    Mqtt,
+    PartTrigger,
+    SimulatorSource,
+    Station,
+)
 from edge_agent.demo.broker import EmbeddedBroker, Plant
-from edge_agent.record import PartRecord
+from edge_agent.record import PartRecord, Result
 from edge_agent.sources.make import make_reader
 from edge_agent.triggers.make import make_trigger
 from edge_agent.triggers.truth import truth_of
@@ -34,7 +43,20 @@ _TEACHING_PARTS = 150
 _FALSE_REJECT_RATE = 0.03
 _HEAT_MAPS = 12
 _LINE = SimulatorSource(belt_speed_px_per_s=960, defect_share=0.3, subtlety_max=0.4)
-_TRIGGER = PartTrigger(crop_width_px=256, crop_height_px=256)
+_TEACHING_TRIGGER = PartTrigger(crop_width_px=256, crop_height_px=256)
+_TRIGGER = McuTrigger(crop_width_px=256, crop_height_px=256)
+# 600 px behind the photo-eye; the line's encoder counts ten a pixel.
+_REJECT = McuReject(
+    port="virtual",
+    distance_counts=6000,
+    encoder="quadrature",
+    maximum_counts_per_s=10_000,
+    pulse_ms=40,
+    part_spacing_ms=350,
+    worst_case_verdict_ms=400,
+    late_policy="pass",
+    clear_at_start=True,
+)
 
 
 @dataclass
@@ -43,6 +65,9 @@ class Outcome:
 
     Attributes:
         confusion: (truly defective, called NG) -> number of parts.
+        at_gate: (truly defective, kicked off the belt) -> number of parts, as the simulated gate
+            saw them.
+        endings: how many parts ended how, as the messages say.
         missed: defect names of the defective parts that were called OK.
         latencies_ms: by stage, one value per part.
         received: messages that the plant's side received, by topic.
@@ -52,6 +77,8 @@ class Outcome:
     confusion: dict[tuple[bool, bool], int] = field(
         default_factory=lambda: {(d, n): 0 for d in (False, True) for n in (False, True)}
     )
+    at_gate: dict[tuple[bool, bool], int] = field(default_factory=dict)
+    endings: dict[str, int] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
     latencies_ms: dict[str, list[float]] = field(default_factory=dict)
     received: dict[str, int] = field(default_factory=dict)
@@ -75,7 +102,7 @@ def collect_good_parts(folder: Path, clock: Clock, progress: Progress) -> int:
         _LINE, seed=11, parts=_TEACHING_PARTS, defect_share=0.0, paced=False
     )
     reader = make_reader(teaching, clock)
-    return collect(reader, make_trigger(_TRIGGER), folder, _TEACHING_PARTS, progress)
+    return collect(reader, make_trigger(_TEACHING_TRIGGER), folder, _TEACHING_PARTS, progress)
 
 
 def teach(folder: Path, output: Path, progress: Progress) -> tuple[Calibration, Detector]:
@@ -108,9 +135,14 @@ def inspect_line(
 
     def receive(name: str, payload: dict[str, Any]) -> None:
         outcome.received[name] = outcome.received.get(name, 0) + 1
+        if name == "inspection":
+            ending = payload["outcome"]
+            outcome.endings[ending] = outcome.endings.get(ending, 0) + 1
         on_message(name, payload)
 
-    def keep(record: PartRecord) -> None:
+    def keep(record: Result) -> None:
+        if not isinstance(record, PartRecord):
+            return
         _book(outcome, record)
         if record.is_ng and len(outcome.pictures) < _HEAT_MAPS:
             path = output / f"part{record.part.number:04d}.heatmap.png"
@@ -122,10 +154,15 @@ def inspect_line(
             station=Station(name="demo"),
             source=msgspec.structs.replace(_LINE, seed=12, parts=parts),
             trigger=_TRIGGER,
+            reject=_REJECT,
             inspection=Inspection(model=output / "demo.model"),
             mqtt=Mqtt(host="127.0.0.1", port=broker.port, prefix=PREFIX),
         )
-        Agent(config, detector, clock, on_record=keep).run()
+        agent = Agent(config, detector, clock, on_record=keep)
+        agent.run()
+    assert agent.gate is not None
+    assert agent.gate.simulated is not None
+    outcome.at_gate = agent.gate.simulated.confusion(clock.monotonic_ns())
     return outcome
 
 

@@ -13,7 +13,8 @@ from importlib import resources
 from typing import Any
 
 from calibration.detector import Region
-from edge_agent.record import PartRecord
+from edge_agent.record import PartRecord, Result, UninspectedPart
+from firmware_bridge import Outcome
 
 INSPECTION = "edge-agent/inspection/1"
 DEFECT = "edge-agent/defect/1"
@@ -42,8 +43,24 @@ def _common(record: PartRecord, station: str, model: str) -> Payload:
     }
 
 
-def inspection_payload(record: PartRecord, station: str, model: str) -> Payload:
-    """The message on ``inspection``, for every part."""
+def inspection_payload(record: Result, station: str, model: str) -> Payload:
+    """The message on ``inspection``, for every part; with a reject gate also how it ended."""
+    if isinstance(record, UninspectedPart):
+        return {
+            "schema": INSPECTION,
+            "id": record.id,
+            "station": station,
+            "part": record.outcome.part,
+            "captured_at": timestamp(record.passed_at),
+            "verdict": None,
+            "score": None,
+            "threshold": None,
+            "model": model,
+            "image": None,
+            "frame": None,
+            "latency": None,
+            **_ending(record.outcome),
+        }
     latency = record.inspection.latency
     stages = {key: round(value, 3) for key, value in asdict(latency).items()}
     return {
@@ -51,6 +68,22 @@ def inspection_payload(record: PartRecord, station: str, model: str) -> Payload:
         **_common(record, station, model),
         "frame": record.part.frame.sequence,
         "latency": {**stages, "total_ms": round(record.total_ms, 3)},
+        **(_ending(record.outcome) if record.outcome is not None else {}),
+    }
+
+
+def _ending(outcome: Outcome) -> Payload:
+    error_us = outcome.error_us
+    return {
+        "outcome": outcome.kind.value,
+        "gate": {
+            "fired": outcome.fired,
+            "error_us": None if error_us is None else round(error_us, 3),
+            "error_counts": outcome.error_counts,
+            "merged": outcome.merged,
+            "clipped": outcome.clipped,
+            "missed": outcome.missed,
+        },
     }
 
 
@@ -77,6 +110,7 @@ def status_payload(
     problems: Sequence[str] = (),
     counters: Mapping[str, int] | None = None,
     about: Mapping[str, str] | None = None,
+    gate: Mapping[str, Any] | None = None,
 ) -> Payload:
     """The retained message on ``status``.
 
@@ -87,6 +121,7 @@ def status_payload(
         problems: sentences about what is wrong; none when all is well.
         counters: since the agent started.
         about: software version, model, backend.
+        gate: the reject gate; None if there is none.
     """
     return {
         "schema": STATUS,
@@ -97,6 +132,7 @@ def status_payload(
         "problems": list(problems),
         "counters": dict(counters or {}),
         "about": dict(about or {}),
+        **({"gate": dict(gate)} if gate is not None else {}),
     }
 
 

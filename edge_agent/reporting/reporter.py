@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from edge_agent.record import PartRecord
+from edge_agent.record import Result
 
 _CAPACITY = 1000
 _TICK_S = 1.0
@@ -28,10 +28,10 @@ class Reporter:
     """
 
     def __init__(
-        self, tell: Callable[[PartRecord], None], tick: Callable[[], None] = lambda: None
+        self, tell: Callable[[Result], None], tick: Callable[[], None] = lambda: None
     ) -> None:
         self._tell, self._tick = tell, tick
-        self._queue: queue.Queue[PartRecord | None] = queue.Queue(_CAPACITY)
+        self._queue: queue.Queue[Result | None] = queue.Queue(_CAPACITY)
         self._thread = threading.Thread(target=self._work, name="reporter", daemon=True)
         self.lost = 0
 
@@ -49,7 +49,7 @@ class Reporter:
         self._queue.put(None)
         self._thread.join()
 
-    def put(self, record: PartRecord, *, wait: bool) -> None:
+    def put(self, record: Result, *, wait: bool) -> None:
         """Hand over a record.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from edge_agent.clock import Clock
 from edge_agent.errors import SourceUnavailable
@@ -11,6 +12,8 @@ from edge_agent.simulator.line import Line
 from edge_agent.simulator.scene import Scene
 from edge_agent.simulator.settings import SimulatorSettings
 from edge_agent.sources.base import Source
+
+_LOOK_AHEAD_NS = 1_000_000_000
 
 
 class SimulatedLine(Source):
@@ -23,12 +26,25 @@ class SimulatedLine(Source):
 
     One thread at a time may read; `close` and `interrupt` may be called from another thread, and
     end a `read` that waits.
+
+    Args:
+        settings: of the line.
+        clock: that paces it.
+        on_photo_eye: told the number of each part of a paced line and the moment at which its
+            centre passes the middle of the frame, in order and about a second before.
     """
 
     resumable = True
 
-    def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        clock: Clock,
+        on_photo_eye: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.live = settings.paced
+        self._on_photo_eye = on_photo_eye
+        self._announced = 0
         self._settings = settings
         self._clock = clock
         self._scene: Scene | None = None
@@ -45,7 +61,7 @@ class SimulatedLine(Source):
         """Draw belt and tools, and start the line at frame 0."""
         self._scene = Scene(self._settings)
         self._closed = threading.Event()
-        self._next = 0
+        self._next = self._announced = 0
         self._opened_at_ns = self._clock.monotonic_ns()
 
     def read(self) -> Frame | None:
@@ -60,6 +76,7 @@ class SimulatedLine(Source):
                 return None
             raise SourceUnavailable("The simulated line is not open; open it before reading.")
         if self._settings.paced:
+            self._announce_parts(scene.line)
             self._await_frame(closed)
         sequence = self._next
         if closed.is_set() or (scene.line.frames is not None and sequence >= scene.line.frames):
@@ -77,6 +94,19 @@ class SimulatedLine(Source):
         """Stop the line; harmless if it is not open."""
         self._closed.set()
         self._scene = None
+
+    def _announce_parts(self, line: Line) -> None:
+        """Tell the photo-eye which parts will pass it in the next second."""
+        parts = self._settings.parts
+        while self._on_photo_eye is not None and (parts is None or self._announced < parts):
+            part = line.part(self._announced)
+            way_px = part.behind_px + self._settings.width_px / 2
+            passes_ns = round(way_px / self._settings.belt_speed_px_per_s * 1e9)
+            at_ns = self._opened_at_ns + passes_ns
+            if at_ns > self._clock.monotonic_ns() + _LOOK_AHEAD_NS:
+                return
+            self._on_photo_eye(part.number, at_ns)
+            self._announced += 1
 
     def _await_frame(self, closed: threading.Event) -> None:
         """Wait until the next frame is due; pass over those whose time is over."""

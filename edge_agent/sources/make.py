@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.clock import Clock
@@ -14,8 +15,15 @@ from edge_agent.sources.folder import FolderOnce, FolderWatch
 from edge_agent.sources.reader import FrameReader
 
 
-def make_source(table: tables.Source, clock: Clock) -> Source:
+def make_source(
+    table: tables.Source, clock: Clock, on_photo_eye: Callable[[int, int], None] | None = None
+) -> Source:
     """Make a source, not yet open.
+
+    Args:
+        table: the [source] table.
+        clock: time.
+        on_photo_eye: told of parts by a simulated line, see `SimulatedLine`.
 
     Raises:
         ConfigError: if a file that the table names cannot be read.
@@ -40,14 +48,19 @@ def make_source(table: tables.Source, clock: Clock) -> Source:
             password = read_secret(table.password_file) if table.password_file else None
             return Stream(table.url, clock, user=table.user, password=password)
         case tables.SimulatorSource():
-            return SimulatedLine(simulator_settings(table), clock)
+            return SimulatedLine(simulator_settings(table), clock, on_photo_eye)
 
 
-def make_reader(table: tables.Source, clock: Clock) -> FrameReader:
-    """A reader for a source, not yet entered."""
+def make_reader(
+    table: tables.Source, clock: Clock, on_photo_eye: Callable[[int, int], None] | None = None
+) -> FrameReader:
+    """A reader for a source, not yet entered; its arguments are those of :func:`make_source`."""
     live = table if isinstance(table, tables.LiveTable) else tables.LiveTable()
     return FrameReader(
-        lambda: make_source(table, clock), clock, live.read_timeout_s, live.reconnect_max_s
+        lambda: make_source(table, clock, on_photo_eye),
+        clock,
+        live.read_timeout_s,
+        live.reconnect_max_s,
     )
 
 

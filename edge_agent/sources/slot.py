@@ -22,6 +22,7 @@ class FrameSlot:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._closed = False
+        self._woken = False
         self.dropped = 0
 
     def put(self, frame: Frame, abandoned: Callable[[], bool] = lambda: False) -> None:
@@ -44,12 +45,21 @@ class FrameSlot:
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> Frame | None:
-        """Wait for a frame; None when the time is over, or the slot is closed and empty."""
+        """Wait for a frame; None when the time is over, the slot is closed and empty, or woken."""
         with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
+            self._changed.wait_for(
+                lambda: self._frame is not None or self._closed or self._woken, timeout_s
+            )
+            self._woken = False
             frame, self._frame = self._frame, None
             self._changed.notify_all()
             return frame
+
+    def wake(self) -> None:
+        """Lets the present or next :meth:`take` return at once, with or without a frame."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """No more frames will come; what lies in the slot can still be taken."""

@@ -15,7 +15,7 @@ class Part:
     """One part to be inspected.
 
     Attributes:
-        number: counted from 0 since the agent started.
+        number: counted since the agent started; with a reject gate, the gate's number.
         image: what the detector gets, a view into the frame.
         frame: that shows the part.
         box: (x, y, width, height) of the image in the frame, in pixels.
@@ -33,3 +33,7 @@ class Trigger(ABC):
     @abstractmethod
     def feed(self, frame: Frame) -> Part | None:
         """Look at the next frame; a part, if one is to be inspected now."""
+
+    def another(self) -> Part | None:
+        """A further part, ready without a new frame; None where only frames tell of parts."""
+        return None

@@ -8,39 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from calibration.errors import UnreadableImage
-from calibration.images import read_image
 from edge_agent.config.tables import PartTrigger
-from edge_agent.errors import ConfigError
 from edge_agent.frame import Frame
 from edge_agent.triggers.base import Part, Trigger
-from edge_agent.triggers.belt import Belt
+from edge_agent.triggers.finder import PartFinder
 
-_WORKING_HEIGHT = 120
 _FORGET_AFTER = 3
-
-
-def _factor(image: np.ndarray) -> int:
-    return max(1, round(image.shape[0] / _WORKING_HEIGHT))
-
-
-def _small_grey(image: np.ndarray) -> np.ndarray:
-    factor = _factor(image)
-    size = (image.shape[1] // factor, image.shape[0] // factor)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
-
-
-def _read_belt(settings: PartTrigger) -> np.ndarray | None:
-    if settings.empty_belt is None:
-        return None
-    try:
-        return _small_grey(read_image(settings.empty_belt))
-    except UnreadableImage as error:
-        raise ConfigError(f"[trigger] empty_belt: {error}") from error
 
 
 @dataclass
@@ -69,14 +44,14 @@ class PartPresent(Trigger):
 
     def __init__(self, settings: PartTrigger) -> None:
         self._settings = settings
-        self._belt = Belt(settings.sensitivity, _read_belt(settings))
+        self._finder = PartFinder(settings, settings.crop_width_px * settings.crop_height_px)
         self._parts = 0
         self._tracks: list[_Track] = []
         self.missed = 0
 
     def feed(self, frame: Frame) -> Part | None:
         """See :meth:`Trigger.feed`."""
-        found = self._find(frame)
+        found = self._finder.find(frame)
         self._follow(found)
         height, width = frame.image.shape[:2]
         for track in self._tracks:
@@ -92,24 +67,6 @@ class PartPresent(Trigger):
             self._parts += 1
             return part
         return None
-
-    def _find(self, frame: Frame) -> list[tuple[float, float]]:
-        """Centres of what lies on the belt."""
-        image = frame.image
-        factor = _factor(image)
-        small = _small_grey(image)
-        different = self._belt.foreground(small, frame.captured_at_ns)
-        mask = cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-        count, _, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        settings = self._settings
-        least = settings.min_area_px or settings.crop_width_px * settings.crop_height_px // 4
-        centres = []
-        for label in range(1, count):
-            x, y, w, h, _ = statistics[label]
-            # The box, not the area: a part may look like the belt in its middle.
-            if w * h * factor * factor >= least:
-                centres.append(((x + w / 2) * factor, (y + h / 2) * factor))
-        return centres
 
     def _follow(self, centres: list[tuple[float, float]]) -> None:
         reach = max(self._settings.crop_width_px, self._settings.crop_height_px) / 2

@@ -21,6 +21,7 @@ class Identity:
     """What the MCU says about itself.
 
     Attributes:
+        protocol: version of the messages.
         firmware: version, e.g. ``1.0.0``.
         build: first 16 hexadecimal digits of the SHA-256 over its sources.
         board: what it was built for.
@@ -29,6 +30,7 @@ class Identity:
         session: the session it is in; 0: none since its start.
     """
 
+    protocol: int
     firmware: str
     build: str
     board: str
@@ -57,6 +59,7 @@ def from_report(report: Message) -> Identity:
         )
     causes = {int(cause): cause for cause in ResetCause}
     return Identity(
+        protocol=PROTOCOL_VERSION,
         firmware=firmware,
         build=report.raw("build").hex(),
         board=BOARDS.get(report["board"], f"board {report['board']}"),

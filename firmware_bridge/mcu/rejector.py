@@ -37,6 +37,7 @@ HANDSHAKE_S = 5.0
 REOPEN_S = 0.2
 REPLY_S = 2.0
 LONGEST_WAIT_S = 0.5
+SHORTEST_TEST_MS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -159,6 +160,12 @@ class McuRejector(Rejector):
 
     def reject_test(self, pulse_ms: float) -> None:
         """Fires one pulse, for commissioning."""
+        longest_ms = self.configuration.maximum_on_ms
+        if not SHORTEST_TEST_MS <= pulse_ms <= longest_ms:
+            raise CommandRefused(
+                f"A pulse of {pulse_ms:g} ms is outside {SHORTEST_TEST_MS:g} .. {longest_ms:g} ms,"
+                " the longest that the gate may be on."
+            )
         self._do(lambda: self._conversation.reject_test(pulse_ms))
 
     def prove_watchdog(self) -> None:
@@ -272,8 +279,8 @@ def _no_handshake(name: str, conversation: Conversation, patience_s: float) -> H
 def _refusal(answer: Reply) -> str:
     if answer.result is Result.NOT_NOW:
         return (
-            "The MCU refused: parts are in flight, the gate is busy, or the value is outside the"
-            " limits. Wait until the belt is empty."
+            "The MCU refused: parts are in flight, or the gate is busy. Wait until the belt is"
+            " empty."
         )
     if answer.result is Result.OTHER_REASON:
         present = codes.SAFE_REASONS.word(answer.detail)

@@ -48,9 +48,21 @@ class VirtualBoard:
 
     # The world around it.
 
-    def trigger(self) -> None:
-        """A part passes the photo-eye, now."""
-        self._happens(self._mcu.trigger)
+    def trigger(self, at_ns: int | None = None) -> None:
+        """A part passes the photo-eye.
+
+        Args:
+            at_ns: a moment to come, later than those announced before: the edge is then exact,
+                however late the threads are. None or past: now.
+        """
+
+        def happen(now_ns: int) -> None:
+            if at_ns is None or at_ns <= now_ns:
+                self._mcu.trigger(now_ns)
+            else:
+                self._mcu.expect_trigger(at_ns)
+
+        self._happens(happen)
 
     def confirm(self) -> None:
         """An ejected part passes the confirmation sensor, now."""

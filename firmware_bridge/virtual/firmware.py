@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_bridge.clock import NS_PER_US
+from firmware_bridge.configuration import configuration_hash
 from firmware_bridge.events import SafeReason
 from firmware_bridge.gate.belt import Belt
 from firmware_bridge.gate.model import GateModel
@@ -14,12 +15,7 @@ from firmware_bridge.gate.safety import Safety
 from firmware_bridge.mcu.clock_sync import NS_PER_TICK, WRAP
 from firmware_bridge.mcu.identity import shipped_build
 from firmware_bridge.virtual.responder import DONE, Refusal, Responder
-from firmware_bridge.virtual.stored import (
-    Stored,
-    configuration_hash,
-    read_configuration,
-    refusal_of,
-)
+from firmware_bridge.virtual.stored import Stored, read_configuration, refusal_of
 from firmware_bridge.wire import codes, messages
 from firmware_bridge.wire.codes import OutcomeFlag, ResetCause, Result
 from firmware_bridge.wire.frames import Frame

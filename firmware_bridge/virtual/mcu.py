@@ -65,6 +65,7 @@ class VirtualMcu:
         self._levels: dict[str, bool] = {}
         self._sending: deque[tuple[int, bytes]] = deque()
         self._arriving: deque[tuple[int, bytes]] = deque()
+        self._coming: deque[int] = deque()
         self._now_ns = now_ns
         self._counts_per_s = 0.0
         self._lets_go_ns: int | None = None
@@ -76,8 +77,11 @@ class VirtualMcu:
     def trigger(self, at_ns: int) -> None:
         """A part passes the photo-eye."""
         self.advance(at_ns)
-        if self._firmware.model and not self._hangs:
-            self._firmware.model.trigger(self._local(at_ns))
+        self._see(at_ns)
+
+    def expect_trigger(self, at_ns: int) -> None:
+        """A part will pass the photo-eye, after all that were announced before."""
+        self._coming.append(at_ns)
 
     def confirm(self, at_ns: int) -> None:
         """An ejected part passes the confirmation sensor."""
@@ -145,6 +149,8 @@ class VirtualMcu:
             due.append(self._sending[0][0])
         if self._arriving:
             due.append(self._arriving[0][0])
+        if self._coming:
+            due.append(self._coming[0])
         model = None if self._hangs else self._firmware.model
         if model and (model_due_ns := model.due_ns) is not None:
             due.append(self._true(model_due_ns))
@@ -152,13 +158,26 @@ class VirtualMcu:
 
     def advance(self, until_ns: int) -> None:
         """Does everything that is due until then."""
-        while self._arriving and self._arriving[0][0] <= until_ns:
-            at_ns, data = self._arriving.popleft()
-            self._advance(at_ns)
-            if not self._hangs:
-                waits_ns = self._local(max(self._wire_free_ns, at_ns)) - self._local(at_ns)
-                self._firmware.receive(data, self._local(at_ns), waits_ns)
+        while True:
+            arrival_ns = self._arriving[0][0] if self._arriving else until_ns + 1
+            part_ns = self._coming[0] if self._coming else until_ns + 1
+            if min(arrival_ns, part_ns) > until_ns:
+                break
+            self._advance(min(arrival_ns, part_ns))
+            if part_ns <= arrival_ns:
+                self._see(self._coming.popleft())
+            else:
+                self._hear(*self._arriving.popleft())
         self._advance(until_ns)
+
+    def _see(self, at_ns: int) -> None:
+        if self._firmware.model and not self._hangs:
+            self._firmware.model.trigger(self._local(at_ns))
+
+    def _hear(self, at_ns: int, data: bytes) -> None:
+        if not self._hangs:
+            waits_ns = self._local(max(self._wire_free_ns, at_ns)) - self._local(at_ns)
+            self._firmware.receive(data, self._local(at_ns), waits_ns)
 
     def _advance(self, until_ns: int) -> None:
         if self._lets_go_ns is not None and self._lets_go_ns <= until_ns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from firmware_bridge.configuration import Edge, EncoderKind, RejectConfiguration
@@ -27,11 +26,6 @@ class Stored:
 
     configuration: Message | None = None
     intact: bool = True
-
-
-def configuration_hash(message: Message | None) -> int:
-    """What the identity says about the active configuration."""
-    return zlib.crc32(message.encode()[1:]) if message else 0
 
 
 def refusal_of(message: Message) -> int | None:

@@ -1,0 +1,1 @@
+"""Where the decision goes: the reject gate, seen from the agent."""
