@@ -159,7 +159,7 @@ class RealTimeBoard:
         self.wait_for(lambda kind, edge: kind == ".")
 
     def close(self) -> None:
-        """Ends it; the trace is complete then."""
+        """Ends it; the trace is complete then. Does nothing the second time."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -173,6 +173,9 @@ class RealTimeBoard:
     def trigger(self, at_ns: int) -> None:
         self._tell("P", _cycle(at_ns), _pin("trigger", 1))
         self._tell("P", _cycle(at_ns + 500_000), _pin("trigger", 0))
+
+    def belt(self, counts_per_s: float) -> None:
+        self._tell("E", 0, round(CYCLES_PER_US * 1e6 / counts_per_s))
 
     def unplug(self, milliseconds: int) -> None:
         self._tell("H", 0, milliseconds)

@@ -18,8 +18,8 @@ from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
 COMMANDS = (
-    "demo", "collect", "calibrate", "evaluate", "inspect", "run", "check", "train", "model",
-    "warm", "bench", "doctor",
+    "demo", "collect", "calibrate", "evaluate", "inspect", "run", "check", "reject-test", "train",
+    "model", "warm", "bench", "doctor",
 )  # fmt: skip
 
 
@@ -333,5 +333,8 @@ def test_demo(tmp_path: Path) -> None:
     assert figures["received"].get("defect", 0) == ng == len(figures["heatmaps"])
     assert confusion["good_ok"] > confusion["good_ng"]
     assert confusion["defective_ng"] >= 1
+    # What was kicked off the belt is what was called NG, part by part.
+    assert list(figures["at_gate"].values()) == list(confusion.values())
+    assert figures["endings"] == {"passed": 12 - ng, "rejected": ng}
     for name in ("demo.model", "demo.html", *figures["heatmaps"]):
         assert (tmp_path / name).is_file()

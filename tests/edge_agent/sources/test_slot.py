@@ -64,3 +64,15 @@ def test_an_abandoned_writer_gives_its_frame_up() -> None:
     kept = slot.take(0)
     assert kept is not None
     assert kept.sequence == 0
+
+
+def test_waking_ends_a_wait_once_and_loses_no_frame() -> None:
+    slot = FrameSlot(newest_wins=True)
+    slot.wake()
+    assert slot.take(None) is None
+    assert slot.take(0) is None
+    slot.put(_frame(7))
+    slot.wake()
+    taken = slot.take(None)
+    assert taken is not None
+    assert taken.sequence == 7

@@ -85,6 +85,18 @@ def test_a_part_from_trigger_to_outcome():
         assert status.counts.rejected == status.counts.triggers == 1
 
 
+def test_parts_announced_beforehand_come_at_their_moments():
+    board = VirtualBoard()
+    with running(board) as (_, inbox):
+        soon_ns = time.monotonic_ns() + 100_000_000
+        moments = [soon_ns, soon_ns + 5_000_000, soon_ns + 200_000_000]
+        for at_ns in moments:
+            board.trigger(at_ns)
+        for number, at_ns in enumerate(moments, start=1):
+            trigger = inbox.wait_for(Trigger, part=number)
+            assert abs(trigger.triggered_at_ns - at_ns) <= trigger.uncertainty_ns
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_the_same_through_a_serial_port(tmp_path, linked):
     board = VirtualBoard()
