@@ -47,3 +47,13 @@ def test_numba_may_compile() -> None:
     settings = [line for line in UNIT.read_text().splitlines() if not line.startswith("#")]
     assert not any(line.startswith("MemoryDenyWriteExecute=yes") for line in settings)
     assert "Environment=NUMBA_CACHE_DIR=%C/edge-agent" in settings
+
+
+def test_the_reject_gate_can_be_reached() -> None:
+    settings = UNIT.read_text().splitlines()
+    groups = next(line for line in settings if line.startswith("SupplementaryGroups="))
+    assert "dialout" in groups
+    for device in ("ttyACM", "ttyUSB", "gpiochip"):
+        assert f"DeviceAllow=char-{device} rw" in settings
+    assert "LimitRTPRIO=50" in settings
+    assert not any(line.startswith("RestrictRealtime=yes") for line in settings)
