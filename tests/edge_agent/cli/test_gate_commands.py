@@ -173,3 +173,13 @@ def test_a_configuration_that_cannot_work(
     shop.configure(port, values)
     assert sentence in shop.refusal(command)
     assert [o.name for o in shop.outputs] == ["fault"]  # as at its start: never spoken to
+
+
+def test_gpio_lines_that_are_not_there(shop: Shop, model: Path) -> None:
+    pytest.importorskip("gpiod")
+    shop._path.write_text(
+        '[source]\ntype = "simulator"\n[trigger]\ntype = "gpio"\n'
+        f'[inspection]\nmodel = "{model}"\n[reject]\ntype = "gpio"\nchip = "/dev/gpiochip99"\n'
+        "trigger_line = 17\ngate_line = 27\ndelay_ms = 400\nclear_at_start = true\n"
+    )
+    assert "/dev/gpiochip99 (trigger 17, gate 27" in shop.refusal("check")
