@@ -203,7 +203,10 @@ class PhotoEyeTable(FindingTable, frozen=True, kw_only=True):
     frame_delay_ms: Annotated[
         Annotated[float, Meta(ge=-1000, le=1000)],
         Meta(
-            description="The part's picture is the first that arrives so long after its edge, ms."
+            description=(
+                "The part's picture is the first that arrives so long after its edge, ms. For a"
+                " free-running camera, the time from exposure to arrival."
+            )
         ),
     ] = 0.0
     frame_window_ms: Annotated[

@@ -183,3 +183,25 @@ def test_gpio_lines_that_are_not_there(shop: Shop, model: Path) -> None:
         "trigger_line = 17\ngate_line = 27\ndelay_ms = 400\nclear_at_start = true\n"
     )
     assert "/dev/gpiochip99 (trigger 17, gate 27" in shop.refusal("check")
+
+
+def test_run_with_the_virtual_microcontroller(shop: Shop, model: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    shop._path.write_text(
+        '[source]\ntype = "simulator"\nparts = 6\nbelt_speed_px_per_s = 960.0\n'
+        '[trigger]\ntype = "mcu"\ncrop_width_px = 128\ncrop_height_px = 96\n'
+        f'[inspection]\nmodel = "{model}"\n[archive]\nresults = "{results}"\n'
+        '[reject]\ntype = "mcu"\nport = "virtual"\ndelay_ms = 500\nclear_at_start = true\n'
+        "worst_case_verdict_ms = 400\n"
+    )
+    _, err = shop.run("run", status=0)
+    lines = [json.loads(line) for line in results.read_text().splitlines()]
+    assert sorted(line["part"] for line in lines) == [1, 2, 3, 4, 5, 6]
+    endings = [line["outcome"] for line in lines]
+    passed, rejected = endings.count("passed"), endings.count("rejected")
+    # A model of other parts calls these what it likes; what it says is what is done.
+    assert passed + rejected == 6
+    for line in lines:
+        assert (line["outcome"] == "rejected") == (line["verdict"] == "NG") == line["gate"]["fired"]
+    assert f"6 parts at the photo-eye: {passed} passed, {rejected} rejected, 0 late" in err
+    assert "kicked off the simulated belt: " in err
