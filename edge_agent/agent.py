@@ -127,6 +127,8 @@ class Agent:
                 stack.enter_context(self.gate)
             stack.enter_context(self._reader)
             stack.enter_context(self._inspecting())
+            if self.gate is not None:
+                self.gate.start()
             _log.info("station %s is running", self._config.station.name)
             while callable(end := self._end.get()):
                 end()

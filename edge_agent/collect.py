@@ -79,6 +79,7 @@ def collect_station(
         return collect(reader, trigger, folder, count, progress)
     gate.on_part(reader.slot.wake)
     with gate:
+        gate.start()
         return collect(reader, _PassAll(trigger, gate), folder, count, progress)
 
 

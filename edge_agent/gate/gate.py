@@ -97,16 +97,12 @@ class Gate:
         self.simulated = simulated
 
     def __enter__(self) -> Self:
-        """Take hold of the gate, and leave the safe state if that is configured and all is well.
+        """Take hold of the gate, in its safe state.
 
         Raises:
             BridgeError: it cannot be used; the message says why.
         """
         self.rejector.open()
-        reason = self.rejector.status().safe_reason
-        if self._settings.clear_at_start and reason in _ORDERLY:
-            self.clear(reason)
-        self._held = True
         return self
 
     def __exit__(
@@ -118,6 +114,17 @@ class Gate:
         """Leave the gate in its safe state; every part has been told of then."""
         self._held = False
         self.rejector.close()
+
+    def start(self) -> None:
+        """Pictures come and are judged: leave the safe state, if so configured and all is well.
+
+        Raises:
+            CommandRefused: something has gone wrong meanwhile.
+        """
+        self._held = True
+        reason = self.rejector.status().safe_reason
+        if self._settings.clear_at_start and reason in _ORDERLY:
+            self.clear(reason)
 
     def on_part(self, call: Callable[[], None]) -> None:
         """Call this whenever a part has come, so that its picture is looked for."""

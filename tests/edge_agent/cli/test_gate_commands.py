@@ -61,7 +61,14 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+def shop(
+    tmp_path: Path,
+    model: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shop:
+    # The commands run in this process, whose own signal handlers are to stay.
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     return Shop(tmp_path, model, capsys)
 
 

@@ -145,6 +145,7 @@ class CamStation:
         self.results: list[Result] = []
         self.decided = 0
         self._opened = False
+        self._clears = table.clear_at_start
         self._changed = threading.Condition()
         clock = clock or SystemClock()
         reader = FrameReader(lambda: self.belt, clock)
@@ -208,13 +209,17 @@ class CamStation:
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            self.wait_until(lambda: self._opened)
+            self.wait_until(lambda: self._opened and (bool(errors) or self._ready()))
             yield
         finally:
             self.belt.end()
             thread.join(30)
         assert not thread.is_alive()
         assert errors == []
+
+    def _ready(self) -> bool:
+        running = self.gate.status()["state"] == "running"
+        return running or not self._clears
 
     def check_books(self) -> dict[str, int]:
         """Messages, counters and the schema agree; returns how many ended how."""
