@@ -212,3 +212,16 @@ def test_run_with_the_virtual_microcontroller(shop: Shop, model: Path, tmp_path:
         assert (line["outcome"] == "rejected") == (line["verdict"] == "NG") == line["gate"]["fired"]
     assert f"6 parts at the photo-eye: {passed} passed, {rejected} rejected, 0 late" in err
     assert "kicked off the simulated belt: " in err
+
+
+def test_collecting_past_a_gate(shop: Shop, model: Path, tmp_path: Path) -> None:
+    shop._path.write_text(
+        '[source]\ntype = "simulator"\nparts = 4\nbelt_speed_px_per_s = 960.0\n'
+        '[trigger]\ntype = "mcu"\ncrop_width_px = 128\ncrop_height_px = 96\n'
+        f'[inspection]\nmodel = "{model}"\n'
+        '[reject]\ntype = "mcu"\nport = "virtual"\ndelay_ms = 500\nclear_at_start = true\n'
+    )
+    out, _ = shop.run("collect", "-o", str(tmp_path / "good"), "--count", "3", status=0)
+    assert "3 parts in" in out
+    names = sorted(path.name for path in (tmp_path / "good").iterdir())
+    assert names == ["part00001.png", "part00002.png", "part00003.png"]

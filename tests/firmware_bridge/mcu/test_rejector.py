@@ -143,6 +143,39 @@ def test_clear_only_what_was_meant():
         rejector.clear(SafeReason.WATCHDOG)
 
 
+class StuckTransport(VirtualTransport):
+    """A port whose writes may be held up."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        super().__init__(board)
+        self.free = threading.Event()
+        self.free.set()
+        self.stuck = threading.Event()
+
+    def write(self, data: bytes) -> None:
+        if not self.free.is_set():
+            self.stuck.set()
+            assert self.free.wait(20)
+        super().write(data)
+
+
+def test_deciding_does_not_wait_for_a_wire_that_is_stuck():
+    board, inbox = VirtualBoard(), Inbox()
+    transport = StuckTransport(board)
+    with McuRejector(transport, CONFIGURATION, inbox.put) as rejector:
+        rejector.clear()
+        board.trigger()
+        part = inbox.wait_for(Trigger).part
+        transport.free.clear()
+        assert transport.stuck.wait(20)  # the next ping
+        decided = threading.Thread(target=rejector.decide, args=(part, Verdict.NG))
+        decided.start()
+        decided.join(20)
+        assert not decided.is_alive()
+        transport.free.set()
+        assert inbox.wait_for(Outcome).kind in (OutcomeKind.REJECTED, OutcomeKind.LATE)
+
+
 def test_a_test_pulse_and_its_limits():
     levels: queue.SimpleQueue[bool] = queue.SimpleQueue()
     board = VirtualBoard(
