@@ -138,7 +138,7 @@ class Detector:
         rows, columns, words = patches.shape
         distances, _ = self._index.nearest(patches.reshape(rows * columns, words))
         searched = time.perf_counter()
-        anomaly_map = smooth(distances.reshape(rows, columns), model.smoothing)
+        anomaly_map = model.scoring.map_of(distances.reshape(rows, columns))
         score = float(anomaly_map.max())
         ng = model.threshold.is_ng(score)
         regions = self._regions(anomaly_map, *image.shape[:2]) if ng else ()
@@ -198,8 +198,3 @@ class Detector:
         inner = cv2.resize(inspection.map, (across, down), interpolation=cv2.INTER_LINEAR)
         full[top : top + down, left : left + across] = inner
         return full
-
-
-def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian over a map of distances: (rows, columns) of any number type -> float32."""
-    return cv2.GaussianBlur(distances.astype(np.float32), (0, 0), sigma)

@@ -11,6 +11,7 @@ import numpy as np
 from calibration.memory_bank import MemoryBank
 from calibration.patches import PatchLayout
 from calibration.preparation import Preparation, Roi
+from calibration.scoring import Scoring
 from calibration.threshold import Threshold
 from kernels import container, network_file
 from kernels.errors import DamagedFile, KernelError
@@ -26,7 +27,7 @@ class Model:
         preparation: how images are cropped and resized.
         layout: what a patch consists of.
         bank: patches of good parts.
-        smoothing: sigma of the Gaussian over the anomaly map, in patches.
+        scoring: how distances become the anomaly map.
         threshold: verdicts.
         good_scores: float64 (n,), scores of the held-out good parts.
         origin: what it was made from and with, for people: JSON-able.
@@ -37,7 +38,7 @@ class Model:
     preparation: Preparation
     layout: PatchLayout
     bank: MemoryBank
-    smoothing: float
+    scoring: Scoring
     threshold: Threshold
     good_scores: np.ndarray
     origin: dict[str, Any] = field(default_factory=dict)
@@ -57,13 +58,14 @@ def save(path: Path, model: Model) -> str:
         "preparation": asdict(model.preparation),
         "layout": asdict(model.layout),
         "window": model.bank.window,
-        "smoothing": model.smoothing,
+        "smoothing": model.scoring.smoothing,
+        "usual_median": model.scoring.usual_median,
         "threshold": asdict(model.threshold),
         "origin": model.origin,
     }
     members = {f"network/{name}": array for name, array in arrays.items()}
     members |= {"bank": model.bank.patches, "bank_cells": model.bank.cells}
-    members["good_scores"] = model.good_scores
+    members |= {"place": model.scoring.place, "good_scores": model.good_scores}
     return container.write(path, container.MODEL, manifest, members)
 
 
@@ -86,7 +88,9 @@ def load(path: Path) -> Model:
             preparation=Preparation(**preparation),
             layout=PatchLayout(tuple(manifest["layout"]["strides"])),
             bank=MemoryBank(arrays["bank"], manifest["window"], arrays["bank_cells"]),
-            smoothing=manifest["smoothing"],
+            scoring=Scoring(
+                manifest["smoothing"], arrays["place"], float(manifest["usual_median"])
+            ),
             threshold=Threshold(**manifest["threshold"]),
             good_scores=arrays["good_scores"],
             origin=manifest["origin"],

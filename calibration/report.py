@@ -79,6 +79,11 @@ def _facts(
         ("backbone", model.network.name),
         ("patches", f"{model.bits} bits every {model.layout.stride} px of the input"),
         ("memory bank", f"{len(model.bank)} patches, {_window(model)}"),
+        (
+            "whole pictures",
+            ("compared by their own median" if model.scoring.usual_median else "taken as they are")
+            + f"; {model.origin['reasons']['drift']}",
+        ),
         ("held-out good images", str(len(calibration.held_out))),
         (
             "inspection on the calibrating machine",
@@ -96,7 +101,7 @@ def _window(model: Model) -> str:
         compared = f"each compared with those from around its place (cells of {window} x {window})"
     else:
         compared = "each compared with all of them"
-    return f"{compared}; {model.origin['window_reason']}"
+    return f"{compared}; {model.origin['reasons']['window']}"
 
 
 def _figure(picture: np.ndarray, caption: str) -> str:

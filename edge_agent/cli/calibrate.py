@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.cli.console import add_backend, add_json, print_json, progress_bar
+from edge_agent.cli.console import add_backend, add_json, positive_count, print_json, progress_bar
 
 
 def _rate(text: str) -> float:
@@ -49,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " with its surroundings; 0 compares everything (default: 2 or 0, whichever describes the"
         " good parts better)",
     )
+    parser.add_argument(
+        "--drift",
+        action=argparse.BooleanOptionalAction,
+        help="take scores relative to the picture's own median, against drifting light"
+        " (default: whichever makes good parts more alike)",
+    )
+    parser.add_argument(
+        "--input-px",
+        type=positive_count,
+        default=336,
+        metavar="PX",
+        help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
+        " smaller defects and takes longer (default: 336)",
+    )
     add_backend(parser)
     add_json(parser)
 
@@ -59,6 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from calibration.backbones import load_backbone
     from calibration.calibrate import Settings, calibrate
     from calibration.detector import Detector
+    from calibration.normal import NormalSettings
     from calibration.preparation import Roi
     from calibration.report import write_report
     from edge_agent.errors import ConfigError
@@ -74,7 +89,10 @@ def execute(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--roi: {error}") from error
     settings = Settings(
-        false_reject_rate=arguments.false_reject_rate, roi=roi, window=arguments.window
+        false_reject_rate=arguments.false_reject_rate,
+        roi=roi,
+        input_pixels=arguments.input_px**2,
+        normal=NormalSettings(window=arguments.window, drift=arguments.drift),
     )
     backend = choose(arguments.backend).backend
     network = load_backbone(arguments.backbone)
@@ -95,7 +113,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 "held_out": result.threshold.held_out,
                 "good_images": result.model.origin["good_images"],
                 "window": result.model.bank.window,
-                "window_reason": result.model.origin["window_reason"],
+                "drift": bool(result.model.scoring.usual_median),
+                "reasons": result.model.origin["reasons"],
                 "skipped": list(result.skipped),
                 "latency_ms": round(latency_ms, 3),
                 "backend": detector.backend.backend.name,
@@ -106,7 +125,10 @@ def execute(arguments: argparse.Namespace) -> int:
         print(f"passed over: {reason}")
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     window = "with a window" if result.model.bank.window else "without a window"
-    print(f"{window}: {result.model.origin['window_reason']}")
+    reasons = result.model.origin["reasons"]
+    print(f"{window}: {reasons['window']}")
+    drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
+    print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")
     print(result.threshold.sentence)
     print(f"an inspection takes {latency_ms:.1f} ms here ({detector.backend.reason})")

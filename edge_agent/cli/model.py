@@ -38,7 +38,8 @@ def execute(arguments: argparse.Namespace) -> int:
         "patch_strides": list(model.layout.strides),
         "bank_entries": len(model.bank),
         "window": model.bank.window,
-        "smoothing": model.smoothing,
+        "smoothing": model.scoring.smoothing,
+        "drift": bool(model.scoring.usual_median),
         "threshold": dataclasses.asdict(model.threshold),
         "origin": model.origin,
     }

@@ -16,13 +16,16 @@ from calibration.calibrate import Calibration, Settings, calibrate
 from calibration.dataset import open_dataset
 from calibration.errors import DatasetError, TooFewImages
 from calibration.evaluate import evaluate
+from calibration.normal import NormalSettings
 from calibration.preparation import Roi
 from calibration.report import write_report
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
-SETTINGS = Settings(false_reject_rate=0.1, input_pixels=96 * 128, bank_entries=300)
+SETTINGS = Settings(
+    false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+)
 BACKEND = choose("numba").backend
 
 
@@ -122,7 +125,10 @@ def test_a_good_part_has_no_regions(taught: Calibration) -> None:
 
 def test_outside_the_region_of_interest_nothing_is_seen(dataset: Path) -> None:
     settings = Settings(
-        false_reject_rate=0.1, roi=Roi(0, 0, 64, 96), input_pixels=96 * 64, bank_entries=300
+        false_reject_rate=0.1,
+        roi=Roi(0, 0, 64, 96),
+        input_pixels=96 * 64,
+        normal=NormalSettings(bank_entries=300),
     )
     detector = Detector(_teach(dataset / "train" / "good", settings).model)
     image = draw_part(3)
@@ -182,7 +188,7 @@ def test_images_of_different_sizes(tmp_path: Path, odd: str) -> None:
 def test_a_window_is_kept_in_the_model_and_gives_the_same_on_every_backend(
     dataset: Path, tmp_path: Path
 ) -> None:
-    settings = replace(SETTINGS, window=2, bank_entries=600)
+    settings = replace(SETTINGS, normal=NormalSettings(window=2, bank_entries=600))
     taught = calibrate(dataset / "train" / "good", tiny_network(), BACKEND, settings)
     model_file.save(tmp_path / "w.model", taught.model)
     back = model_file.load(tmp_path / "w.model")

@@ -15,6 +15,7 @@ from calibration import Detector
 from calibration.calibrate import Settings, calibrate
 from calibration.errors import ImageMismatch
 from calibration.model_file import save
+from calibration.normal import NormalSettings
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.tables import Archive, Config, FolderSource, Inspection, Mqtt, Station
@@ -39,7 +40,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(parts: Path) -> Path:
-    settings = Settings(false_reject_rate=0.1, input_pixels=96 * 128, bank_entries=300)
+    settings = Settings(
+        false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+    )
     backend = choose("numba").backend
     result = calibrate(parts / "train" / "good", tiny_network(), backend, settings)
     save(parts / "ring.model", result.model)

@@ -1,0 +1,78 @@
+"""From the distances of the patches to the anomaly map and its score.
+
+Three steps, each of which good parts have to justify:
+
+- *smoothing*: a Gaussian over neighbouring patches; defects are larger than one patch.
+- *place*: good parts vary more in some places (edges, reflections, print) than in others. The map
+  is divided by the square root of what good parts show there on average: halfway between treating
+  all places alike and demanding that each be as unusual by the same factor.
+- *picture*: where light or focus drifts, all patches of a picture move away from the bank together.
+  The map is then divided by how far the picture's median lies from the usual one, by a factor of
+  1.5 at most: a part that is wrong all over stays far above any threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_LIKELY_BITS = 3.0  # added to what is expected of a place, so that a perfect one does not rule
+_PLACE_POWER = 0.5
+_PLACE_BLUR_PATCHES = 1.5
+_MOST_DRIFT = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """How distances become a map.
+
+    Attributes:
+        smoothing: sigma of the Gaussian, in patches.
+        place: float32 (rows, columns), what the map is divided by, 1 on average.
+        usual_median: of the maps of good parts, in bits; 0 where pictures are not compared by it.
+    """
+
+    smoothing: float
+    place: np.ndarray
+    usual_median: float = 0.0
+
+    def map_of(self, distances: np.ndarray) -> np.ndarray:
+        """The anomaly map.
+
+        Args:
+            distances: (rows, columns) of any number type, in bits.
+
+        Returns:
+            float32 (rows, columns), in bits as they would be in an average place and picture.
+        """
+        result = smooth(distances, self.smoothing) / self.place
+        if self.usual_median:
+            result /= drift(result, self.usual_median)
+        return result
+
+
+def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian over a map of distances: (rows, columns) of any number type -> float32."""
+    return cv2.GaussianBlur(distances.astype(np.float32), (0, 0), sigma)
+
+
+def drift(anomaly_map: np.ndarray, usual_median: float) -> np.float32:
+    """By what factor a whole picture lies off the usual, 1 / 1.5 to 1.5."""
+    factor = np.median(anomaly_map) / usual_median
+    return np.float32(np.clip(factor, 1 / _MOST_DRIFT, _MOST_DRIFT))
+
+
+def place_of(smoothed: np.ndarray) -> np.ndarray:
+    """What maps are divided by in each place.
+
+    Args:
+        smoothed: float32 (n, rows, columns), maps of good parts.
+
+    Returns:
+        float32 (rows, columns), 1 on average.
+    """
+    expected = cv2.GaussianBlur(smoothed.mean(axis=0), (0, 0), _PLACE_BLUR_PATCHES)
+    expected = (expected + np.float32(_LIKELY_BITS)) ** np.float32(_PLACE_POWER)
+    return (expected / expected.mean()).astype(np.float32)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.scoring import Scoring, place_of
+
+
+def test_a_place_where_good_parts_vary_counts_less() -> None:
+    # Good parts differ by 40 bits on the left half and by 10 on the right.
+    maps = np.full((8, 20, 20), 10, np.float32)
+    maps[:, :, :10] = 40
+    place = place_of(maps)
+    assert place.mean() == pytest.approx(1, abs=1e-5)
+    assert place[10, 1] / place[10, 18] == pytest.approx((43 / 13) ** 0.5, rel=0.01)
+    scoring = Scoring(smoothing=0.5, place=place)
+    distances = np.full((20, 20), 30)
+    anomaly_map = scoring.map_of(distances)
+    assert anomaly_map[10, 18] > anomaly_map[10, 1]
+    np.testing.assert_allclose(anomaly_map * place, 30, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("factor", "left"), [(1.0, 1.0), (1.3, 1.0), (0.8, 1.0), (3.0, 2.0)])
+def test_drift_is_taken_out_but_not_a_part_that_is_wrong_all_over(
+    factor: float, left: float
+) -> None:
+    rng = np.random.default_rng(0)
+    distances = rng.uniform(20, 40, (30, 30))
+    scoring = Scoring(1.0, np.ones((30, 30), np.float32))
+    usual = scoring.map_of(distances)
+    relative = Scoring(1.0, scoring.place, usual_median=float(np.median(usual)))
+    np.testing.assert_allclose(relative.map_of(distances * factor), usual * left, rtol=1e-4)
