@@ -14,6 +14,7 @@ import pytest
 
 from calibration.calibrate import Settings, calibrate
 from calibration.model_file import save
+from calibration.normal import NormalSettings
 from edge_agent.cli.main import main
 from firmware_bridge import Output, SerialTransport, VirtualBoard, VirtualPty
 from firmware_bridge.wire import messages
@@ -26,7 +27,9 @@ from tests.random_networks import tiny_network
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     write_good(folder / "good", 40)
-    settings = Settings(false_reject_rate=0.1, input_pixels=96 * 128, bank_entries=300)
+    settings = Settings(
+        false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+    )
     result = calibrate(folder / "good", tiny_network(), choose("numba").backend, settings)
     save(folder / "ring.model", result.model)
     return folder / "ring.model"
