@@ -113,6 +113,10 @@ class Detector:
         """Read a model file. Raises ContainerError or OSError if it is not a good one."""
         return cls(model_file.load(Path(path)), backend)
 
+    def another(self) -> Detector:
+        """A second detector of the same model on the same backend, for a thread of its own."""
+        return Detector(self.model, self.backend.backend.name)
+
     def warm_up(self) -> None:
         """Run once on nothing, so that the first part is judged as fast as all others."""
         preparation = self.model.preparation

@@ -3,7 +3,7 @@
 ::
 
     reader thread ──slot──► inspection thread ──queue──► reporter thread ──► MQTT, JSON lines
-                             trigger, detector               ▲
+                             trigger, judges                 ▲
                                    └──────► reject gate ─────┘ if there is one: with the outcome
 
 The main thread waits for the end: the source's, a signal's, or an error's; meanwhile it does what
@@ -29,6 +29,7 @@ from edge_agent.config.tables import Config, Mqtt
 from edge_agent.errors import BrokerUnreachable
 from edge_agent.gate.gate import Gate, reason_of
 from edge_agent.gate.make import make_gate
+from edge_agent.judges import Judgement, Judges
 from edge_agent.record import PartRecord, Result
 from edge_agent.reporting.json_lines import JsonLines
 from edge_agent.reporting.mqtt import MqttPublisher
@@ -50,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Counters:
-    """What happened to parts since the start; written by the inspection thread only."""
+    """What happened to parts since the start; written by one thread at a time."""
 
     inspected: int = 0
     ok: int = 0
@@ -83,6 +84,10 @@ class Agent:
         reader: FrameReader | None = None,
     ) -> None:
         self._config, self._detector, self._clock = config, detector, clock
+        self._detectors = [
+            detector,
+            *(detector.another() for _ in range(config.inspection.threads - 1)),
+        ]
         self._on_record = on_record
         self._reporter = Reporter(self._tell, self._look_after)
         self.gate = make_gate(config, clock, partial(self._reporter.put, wait=False))
@@ -152,29 +157,31 @@ class Agent:
     def _inspect_all(self) -> None:
         error: Exception | None = None
         try:
-            slot = self._reader.slot
-            while not (slot.finished or self._stopped):
-                frame = slot.take(_LOOK_S)
-                if frame is None:
-                    self._reader.replace_if_stuck()
-                    part = self._trigger.another()
-                else:
-                    part = self._trigger.feed(frame)
-                while part is not None:
-                    self._inspect(part)
-                    part = self._trigger.another()
+            with Judges(self._detectors, self._judged) as judges:
+                self._feed(judges)
         except Exception as caught:
             error = caught
         self._end.put(error)
 
-    def _inspect(self, part: Part) -> None:
-        try:
-            inspection = self._detector.inspect(part.image)
-        except ImageMismatch as error:
+    def _feed(self, judges: Judges) -> None:
+        slot = self._reader.slot
+        while not (slot.finished or self._stopped):
+            frame = slot.take(_LOOK_S)
+            if frame is None:
+                self._reader.replace_if_stuck()
+                part = self._trigger.another()
+            else:
+                part = self._trigger.feed(frame)
+            while part is not None:
+                judges.feed(part)
+                part = self._trigger.another()
+
+    def _judged(self, part: Part, inspection: Judgement) -> None:
+        if isinstance(inspection, ImageMismatch):
             if not self.counters.inspected:
-                raise
+                raise inspection
             self.counters.skipped += 1
-            _log.warning("part %d is skipped: %s", part.number, error)
+            _log.warning("part %d is skipped: %s", part.number, inspection)
             if self.gate is not None:
                 self.gate.skip(part.number)
             return

@@ -251,6 +251,10 @@ class Inspection(Table, frozen=True, kw_only=True):
         Literal["auto", "numba", "tflite", "onnx", "reference"],
         Meta(description="What runs the network; all give the same verdicts."),
     ] = "auto"
+    threads: Annotated[
+        Annotated[int, Meta(ge=1, le=64)],
+        Meta(description="Parts judged at the same time, each by a thread of its own."),
+    ] = 1
 
 
 class Mqtt(Table, frozen=True, kw_only=True):

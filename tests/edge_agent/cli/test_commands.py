@@ -239,6 +239,13 @@ def test_run_over_a_folder(shop: Path, tmp_path: Path) -> None:
     assert len(lines) == 21
     ng = sum(line["verdict"] == "NG" for line in lines)
     assert f"21 parts inspected: {21 - ng} OK, {ng} NG" in result.stderr
+    config.write_text(config.read_text().replace("[inspection]", "[inspection]\nthreads = 3"))
+    side_by_side = [
+        json.loads(line) for line in _run("run", "--config", config).stdout.splitlines()
+    ]
+    for one, other in zip(lines, side_by_side, strict=True):
+        for key in ("part", "verdict", "score"):
+            assert one[key] == other[key]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
