@@ -110,31 +110,36 @@ def _store_offsets(typing_context: Any, pairs: Any, at: Any, low: Any, high: Any
 
 
 def _counter(lookups: int) -> Any:
+    """An intrinsic: so many lookups one after the other, three at a time, added to the sums."""
+
     def count(
         typing_context: Any, sums: Any, table: Any, pairs: Any, at: Any, nibbles: Any, line: Any
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums, table, pairs, at, nibbles, line = arguments
-            rows = []
-            for number in range(lookups):
-                where = builder.add(at, ir.Constant(at.type, number))
-                pointer = address(context, builder, signature.args[2], pairs, where)
-                offset = builder.zext(builder.load(pointer), ir.IntType(64))
-                pointer = address(context, builder, signature.args[1], table, offset)
-                row = load_vector(builder, pointer, ir.VectorType(ir.IntType(8), 16))
-                rows.append(concatenate(builder, [row] * (REGISTER_BYTES // 16)))
-            for place in range(_VECTORS):
-                total = None
-                for number, row in enumerate(rows):
-                    start = LANES * number + REGISTER_BYTES * place
-                    where = builder.add(line, ir.Constant(line.type, start))
-                    pointer = address(context, builder, signature.args[4], nibbles, where)
-                    found = look_up(builder, row, load_vector(builder, pointer, _SUMS.vector))
-                    total = found if total is None else builder.add(total, found)
-                high = builder.lshr(total, constant(_SUMS.vector, 4))
-                for to, part in ((place, total), (_VECTORS + place, high)):
-                    grown = builder.add(builder.extract_value(sums, to), part)
-                    sums = builder.insert_value(sums, grown, to)
+            for first in range(0, lookups, _AT_ONCE):
+                numbers = range(first, min(first + _AT_ONCE, lookups))
+                rows = {}
+                for number in numbers:
+                    where = builder.add(at, ir.Constant(at.type, number))
+                    pointer = address(context, builder, signature.args[2], pairs, where)
+                    offset = builder.zext(builder.load(pointer), ir.IntType(64))
+                    pointer = address(context, builder, signature.args[1], table, offset)
+                    row = load_vector(builder, pointer, ir.VectorType(ir.IntType(8), 16))
+                    rows[number] = concatenate(builder, [row] * (REGISTER_BYTES // 16))
+                for place in range(_VECTORS):
+                    total = None
+                    for number, row in rows.items():
+                        start = LANES * number + REGISTER_BYTES * place
+                        where = builder.add(line, ir.Constant(line.type, start))
+                        pointer = address(context, builder, signature.args[4], nibbles, where)
+                        weights = load_vector(builder, pointer, _SUMS.vector)
+                        found = look_up(builder, row, weights)
+                        total = found if total is None else builder.add(total, found)
+                    high = builder.lshr(total, constant(_SUMS.vector, 4))
+                    for to, part in ((place, total), (_VECTORS + place, high)):
+                        grown = builder.add(builder.extract_value(sums, to), part)
+                        sums = builder.insert_value(sums, grown, to)
             return sums
 
         arguments = (_SUMS, table, pairs, types.intp, nibbles, types.intp)
@@ -143,8 +148,8 @@ def _counter(lookups: int) -> Any:
     return intrinsic(count)
 
 
-_count_one = _counter(1)
-_count_three = _counter(_AT_ONCE)
+_count_some = _counter(_NIBBLES)
+_count_most = _counter(_BEFORE_WIDENING)
 
 
 @intrinsic
@@ -188,15 +193,14 @@ def _count_window(weights, panel, bits, row, column, kernel, step):
         at = ((row + i) * bits.shape[1] + column) * words * _NIBBLES
         end = at + count
         while at < end:
-            stop = min(at + _BEFORE_WIDENING, end)
             sums = _no_sums()
-            while at + _AT_ONCE <= stop:
-                sums = _count_three(sums, weights.table, weights.pairs, at, weights.nibbles, line)
-                at += _AT_ONCE
-                line += _AT_ONCE * LANES
-            while at < stop:
-                sums = _count_one(sums, weights.table, weights.pairs, at, weights.nibbles, line)
-                at += 1
-                line += LANES
+            if at + _BEFORE_WIDENING <= end:
+                sums = _count_most(sums, weights.table, weights.pairs, at, weights.nibbles, line)
+                at += _BEFORE_WIDENING
+                line += _BEFORE_WIDENING * LANES
+            else:
+                sums = _count_some(sums, weights.table, weights.pairs, at, weights.nibbles, line)
+                at += _NIBBLES
+                line += _NIBBLES * LANES
             totals = _widen(totals, _separate(sums))
     return _both(totals)
