@@ -207,9 +207,9 @@ def _fill_pixels(image, y, row, pixels):
 
 
 @njit(nogil=True, forceinline=True)
-def _fine_row(weights, shift, row):
-    # pixels (3, ..) -> inner[row]; positions beyond the width are computed from zeros or leftovers
-    # and never read.
+def _fine_row(weights, shift, row, first):
+    # pixels (3, ..), the uppermost in turn first % 3 -> inner[row]; positions beyond the width are
+    # computed from zeros or leftovers and never read.
     pixels, inner = weights.pixels, weights.inner
     pitch = pixels.shape[1]
     channels = inner.shape[2]
@@ -220,7 +220,7 @@ def _fine_row(weights, shift, row):
             sums = _start_fine(weights.fine_bias, group * _SUMS)
             line = group * weights.fine.shape[1] * line_length
             for i in range(3):
-                at = i * pitch + 6 * column
+                at = (first + i) % 3 * pitch + 6 * column
                 for pair in range(_TAP_ROW // 2):
                     sums = _accumulate_fine(sums, pixels, at + 2 * pair, 6, weights.fine, line)
                     line += line_length
@@ -249,10 +249,12 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
     wants_signs = signs.size > 0
     for row in range(rows):
         for half in range(2):
-            for i in range(3):
-                y = max(2 * (2 * row + half) + i - 1, 0)
-                _fill_pixels(image, y, i, weights.pixels)
-            _fine_row(weights, fine_shift, half)
+            # The last picture row of one fine row is the first of the next: three take turns.
+            fine_row = 2 * row + half
+            for i in range(1 if fine_row else 0, 3):
+                y = 2 * fine_row + i - 1
+                _fill_pixels(image, max(y, 0), (y + 1) % 3, weights.pixels)
+            _fine_row(weights, fine_shift, half, 2 * fine_row)
         for panel in range(channels // LANES):
             level = load(threshold, panel * LANES)
             for column in range(0, columns, _COARSE_POSITIONS):
