@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.errors import ImageMismatch, TooFewImages, UnreadableImage
-from calibration.images import Skipped, check_sizes, list_images, read_image
+from calibration.colour import colourless_below
+from calibration.comparison import BitComparison
+from calibration.good_images import GoodImages, read_good_images
+from calibration.groups import two_groups
 from calibration.model_file import Model
-from calibration.normal import NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, describe
+from calibration.outliers import stand_apart
 from calibration.patches import PatchLayout
-from calibration.preparation import Preparation, Roi
+from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.threshold import Threshold, conformal_threshold
 from kernels.backends import Backend
 from kernels.network import Network
-
-MIN_IMAGES = 20
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,32 @@ class Settings:
         false_reject_rate: share of good parts that may be rejected.
         roi: part of the images to inspect; None for everything.
         input_pixels: size of the network's input, height times width, roughly.
-        held_out_share: of the good images, kept away from the bank for the threshold.
-        seed: of the split and the bank.
+        keep_all: use every image, however little it looks like the others.
+        seed: of the folds and the bank.
         normal: what of the description of good parts is forced.
     """
 
     false_reject_rate: float = 0.001
     roi: Roi | None = None
     input_pixels: int = 336 * 336
-    held_out_share: float = 0.3
+    keep_all: bool = False
     seed: int = 0
     normal: NormalSettings = field(default_factory=NormalSettings)
+
+
+@dataclass(frozen=True)
+class Suspicious:
+    """A good image that looks as if it were none.
+
+    Attributes:
+        file: of the image.
+        score: in bits, from a bank that had not seen it.
+        left_out: whether neither the bank nor the threshold knows it.
+    """
+
+    file: Path
+    score: float
+    left_out: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +66,11 @@ class Calibration:
     Attributes:
         model: ready to be saved.
         threshold: the same as the model's.
-        held_out: files of the held-out good images.
-        scores: float64, their scores in the same order.
+        held_out: files of the good images, each of which was held out once.
+        scores: float64, their scores in the same order, from banks that had not seen them.
+        maps: float32 (n, rows, columns), the anomaly maps of these scores.
+        suspicious: images to be looked at, most unusual first.
+        warnings: sentences about the folder as a whole.
         skipped: files that could not be read, a sentence each.
     """
 
@@ -59,6 +78,9 @@ class Calibration:
     threshold: Threshold
     held_out: tuple[Path, ...]
     scores: np.ndarray
+    maps: np.ndarray
+    suspicious: tuple[Suspicious, ...]
+    warnings: tuple[str, ...]
     skipped: tuple[str, ...]
 
 
@@ -70,6 +92,9 @@ def calibrate(
     progress: Progress = silent,
 ) -> Calibration:
     """Teach on good images.
+
+    Images that clearly stand apart from all others are left out, unless ``keep_all``; they and
+    those that merely look odd are named in the result.
 
     Args:
         folder: with images of good parts.
@@ -83,31 +108,30 @@ def calibrate(
     """
     settings = settings or Settings()
     network = network.only(PatchLayout().strides)
-    files = list_images(folder)
-    read = _read_patches(files, network, backend, settings, progress)
-    rng = np.random.default_rng(settings.seed)
-    order = rng.permutation(len(read.files))
-    held_out, taught = np.split(order, [max(1, round(settings.held_out_share * len(order)))])
-    taught_grids = [read.patches[i] for i in taught]
-    held_out_grids = [read.patches[i] for i in held_out]
-    normal = describe(
-        taught_grids, held_out_grids, backend, settings.normal, settings.seed, progress
+    images = read_good_images(
+        folder, network, backend, settings.roi, settings.input_pixels, progress
     )
+    normal, used, suspicious = _describe(images, backend, settings, progress)
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
+    warnings = _warnings(images)
     model = Model(
         network=network,
-        preparation=read.preparation,
-        layout=read.layout,
+        preparation=images.preparation,
+        layout=images.layout,
         bank=normal.bank,
         scoring=normal.scoring,
         threshold=threshold,
         good_scores=np.sort(normal.scores),
+        highest_median=float(normal.medians.max()),
+        colourless_below=colourless_below(images.chroma[used]),
         origin={
             "folder": folder.resolve().name,
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "good_images": len(read.files),
-            "held_out": len(held_out),
-            "skipped": read.skipped.reasons,
+            "good_images": len(used),
+            "left_out": [one.file.name for one in suspicious if one.left_out],
+            "suspicious": [one.file.name for one in suspicious if not one.left_out],
+            "warnings": list(warnings),
+            "skipped": list(images.skipped),
             "seed": settings.seed,
             "reasons": normal.reasons,
         },
@@ -115,59 +139,58 @@ def calibrate(
     return Calibration(
         model,
         threshold,
-        tuple(read.files[i] for i in held_out),
+        tuple(images.files[i] for i in used),
         normal.scores,
-        tuple(read.skipped.reasons),
+        normal.maps,
+        suspicious,
+        warnings,
+        images.skipped,
     )
 
 
-@dataclass(eq=False)
-class _Read:
-    """The good images as patches."""
+def _describe(
+    images: GoodImages, backend: Backend, settings: Settings, progress: Progress
+) -> tuple[Normal, np.ndarray, tuple[Suspicious, ...]]:
+    """Good parts without those that stand apart, the numbers of those used, and the odd ones."""
+    comparison = BitComparison(backend)
+    everything = np.arange(len(images.files))
 
-    preparation: Preparation
-    layout: PatchLayout
-    files: list[Path]
-    patches: list[np.ndarray]
-    skipped: Skipped
+    def described(numbers: np.ndarray) -> Normal:
+        grids = [images.patches[i] for i in numbers]
+        return describe(grids, comparison, settings.normal, settings.seed, progress)
 
-    @property
-    def words(self) -> int:
-        return int(self.patches[0].shape[2])
+    normal, used = described(everything), everything
+    scores = normal.scores
+    odd, clear = stand_apart(scores)
+    if settings.keep_all:
+        clear[:] = False
+    if clear.any():
+        used = np.flatnonzero(~clear)
+        normal = described(used)
+        # Without the clear ones, others that resemble them no longer look normal.
+        scores[used] = normal.scores
+        odd[used] |= stand_apart(normal.scores)[0]
+    found = [
+        Suspicious(images.files[i], float(scores[i]), bool(clear[i])) for i in np.nonzero(odd)[0]
+    ]
+    return normal, used, tuple(sorted(found, key=lambda one: (not one.left_out, -one.score)))
 
 
-def _read_patches(
-    files: list[Path], network: Network, backend: Backend, settings: Settings, progress: Progress
-) -> _Read:
-    skipped = Skipped(len(files))
-    layout = PatchLayout()
-    preparation: Preparation | None = None
-    executor = None
-    seen: list[tuple[Path, tuple[int, int]]] = []
-    good: list[Path] = []
-    patches: list[np.ndarray] = []
-    for path in progress(files, "reading good parts", len(files)):
-        try:
-            image = read_image(path)
-        except UnreadableImage as error:
-            skipped.add(error)
-            continue
-        height, width = image.shape[:2]
-        seen.append((path, (height, width)))
-        if preparation is None or executor is None:
-            preparation = Preparation.fit(
-                (height, width), settings.roi, settings.input_pixels, network.size_multiple
-            )
-            executor = backend.executor(network, preparation.input_height, preparation.input_width)
-        try:
-            prepared = preparation.apply(image)
-        except ImageMismatch:
-            continue  # check_sizes below says which images are the odd ones
-        good.append(path)
-        patches.append(layout.gather(network, executor.run(prepared)))
-    check_sizes([size for _, size in seen], [path for path, _ in seen])
-    if len(good) < MIN_IMAGES or preparation is None:
-        raise TooFewImages(
-            f"{len(good)} good images are too few: {MIN_IMAGES} at least, a few hundred are better"
+def _warnings(images: GoodImages) -> tuple[str, ...]:
+    warnings = []
+    group = two_groups(images.patches)
+    if group is not None:
+        few, many = (int((group == side).sum()) for side in (True, False))
+        examples = (images.files[int(np.argmax(group == side))].name for side in (True, False))
+        warnings.append(
+            f"the images fall into two clearly separate groups, {few} like {next(examples)} and"
+            f" {many} like {next(examples)}: if these are two kinds of parts, teach a model for"
+            " each"
         )
-    return _Read(preparation, layout, good, patches, skipped)
+    if images.copies:
+        warnings.append(
+            f"{len(images.copies)} images are copies of others and count once:"
+            f" {', '.join(path.name for path in images.copies[:5])}"
+            + (" and others" if len(images.copies) > 5 else "")
+        )
+    return tuple(warnings)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from calibration import model_file
+from calibration.colour import chroma
 from calibration.model_file import Model
 from kernels.backends import Choice, choose
 
@@ -74,6 +75,8 @@ class Inspection:
         map: float32 (rows, columns), the anomaly map on the grid of patches, in bits.
         regions: where it is NG, most unusual first; empty if OK.
         latency: where the time went.
+        median: of the map before the whole picture was allowed for, in bits.
+        is_colourless: whether the picture is grey and good ones were coloured.
     """
 
     verdict: Verdict
@@ -82,6 +85,8 @@ class Inspection:
     map: np.ndarray
     regions: tuple[Region, ...]
     latency: Latency
+    median: float
+    is_colourless: bool
 
 
 class Detector:
@@ -142,10 +147,11 @@ class Detector:
         rows, columns, words = patches.shape
         distances, _ = self._index.nearest(patches.reshape(rows * columns, words))
         searched = time.perf_counter()
-        anomaly_map = model.scoring.map_of(distances.reshape(rows, columns))
+        anomaly_map, median = model.scoring.judge(distances.reshape(rows, columns))
         score = float(anomaly_map.max())
         ng = model.threshold.is_ng(score)
         regions = self._regions(anomaly_map, *image.shape[:2]) if ng else ()
+        is_colourless = bool(model.colourless_below) and chroma(prepared) < model.colourless_below
         decided = time.perf_counter()
         return Inspection(
             verdict=Verdict.NG if ng else Verdict.OK,
@@ -159,6 +165,8 @@ class Detector:
                 search_ms=(searched - embedded) * 1e3,
                 decide_ms=(decided - searched) * 1e3,
             ),
+            median=median,
+            is_colourless=is_colourless,
         )
 
     def _regions(self, anomaly_map: np.ndarray, height: int, width: int) -> tuple[Region, ...]:

@@ -13,6 +13,7 @@ from calibration.errors import UnreadableImage
 from calibration.images import Skipped, read_image
 from calibration.metrics import PixelScores, auroc
 from calibration.progress import Progress, silent
+from calibration.watch import TOO_MANY, Usual, colour_sentence, drift_sentence
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,22 @@ class DefectFigures:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Whether good test images are still like those that were taught.
+
+    Attributes:
+        share: of the good images that lie as a whole beyond every taught one; of all images where
+            none is labelled good.
+        colourless_share: of all images: they are grey, and taught ones were coloured.
+        sentence: what that means; empty when all is well.
+    """
+
+    share: float
+    colourless_share: float
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What ``edge-agent evaluate`` reports.
 
@@ -42,6 +59,7 @@ class Evaluation:
         escape_rate: share of defective parts called OK; None without defective parts.
         threshold: in bits.
         per_defect: figures by kind of defect.
+        drift: whether the pictures are like those that were taught.
         latency_ms: p50 and p99 of an inspection.
         backend: that ran it.
         good: number of good images.
@@ -57,6 +75,7 @@ class Evaluation:
     escape_rate: float | None
     threshold: float
     per_defect: dict[str, DefectFigures]
+    drift: Drift
     latency_ms: dict[str, float]
     backend: str
     good: int
@@ -77,6 +96,9 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
     rows: list[tuple[str, float, bool]] = []
     latencies: list[float] = []
     scores: dict[str, float] = {}
+    usual = Usual.of(detector.model)
+    drifted: list[tuple[bool, bool]] = []
+    colourless: list[bool] = []
     for sample in progress(dataset.samples, "inspecting", len(dataset.samples)):
         try:
             image = read_image(sample.path)
@@ -88,6 +110,8 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
             detector.inspect(image)  # the first inspection also warms caches: not a latency
         inspection = detector.inspect(image)
         rows.append((sample.kind, inspection.score, inspection.verdict is Verdict.NG))
+        drifted.append((sample.is_defective, usual.is_drifted(inspection)))
+        colourless.append(inspection.is_colourless)
         latencies.append(inspection.latency.total_ms)
         scores[f"{sample.kind}/{sample.path.name}"] = inspection.score
         if mask is not None:
@@ -101,11 +125,25 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
             "p50": round(float(np.percentile(latencies, 50)), 3),
             "p99": round(float(np.percentile(latencies, 99)), 3),
         },
+        drift=_drift(drifted, colourless),
         backend=detector.backend.backend.name,
         skipped=tuple(skipped.reasons),
         scores=scores,
         **_image_figures(rows, dataset.kinds),
     )
+
+
+def _drift(drifted: list[tuple[bool, bool]], colourless: list[bool]) -> Drift:
+    # A defect moves the whole picture too, so that good parts are asked first.
+    asked = [far for defective, far in drifted if not defective] or [far for _, far in drifted]
+    share = sum(asked) / max(1, len(asked))
+    grey = sum(colourless) / max(1, len(colourless))
+    sentence = ""
+    if grey > TOO_MANY:
+        sentence = colour_sentence(f"{grey:.0%} of {len(colourless)}")
+    elif share > TOO_MANY:
+        sentence = drift_sentence(f"{share:.0%} of {len(asked)}")
+    return Drift(share, grey, sentence)
 
 
 def _image_figures(rows: list[tuple[str, float, bool]], kinds: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ own, and a patch is compared with those of its own cell and the eight around it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from kernels import portable
 from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 
 _CANDIDATES = 120_000
+
+Spread = Callable[[np.ndarray, int, np.random.Generator, Progress], np.ndarray]
+"""Selects at most so many of patches (n, ...) that represent all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,7 @@ def choose_bank(
     rng: np.random.Generator,
     window: int = 0,
     progress: Progress = silent,
+    spread: Spread | None = None,
 ) -> MemoryBank:
     """Select representative patches.
 
@@ -66,29 +70,32 @@ def choose_bank(
         rng: picks the first entry and, from very many patches, the candidates.
         window: side of the cells, in patches; 0 for none.
         progress: shows how far it is.
+        spread: what selects; by default greedy k-centre in Hamming space.
 
     Returns:
         A bank without repeats (within a cell).
     """
+    spread = spread or spread_bits
     rows, columns, words = grids[0].shape
     patches = np.stack(grids).reshape(len(grids), rows * columns, words)
     if not window:
-        chosen = _spread(patches.reshape(-1, words), entries, rng, progress)
+        chosen = spread(patches.reshape(-1, words), entries, rng, progress)
         return MemoryBank(chosen, 0, np.zeros(len(chosen), np.int32))
     cell_of_patch = cells_of_grid(rows, columns, window)
     _, cells = cell_count(rows, columns, window)
     share = max(1, entries // cells)
     kept = [
-        _spread(patches[:, cell_of_patch == cell].reshape(-1, words), share, rng, silent)
+        spread(patches[:, cell_of_patch == cell].reshape(-1, words), share, rng, silent)
         for cell in progress(range(cells), "choosing the bank", cells)
     ]
     numbers = np.repeat(np.arange(cells, dtype=np.int32), [len(part) for part in kept])
     return MemoryBank(np.concatenate(kept), window, numbers)
 
 
-def _spread(
+def spread_bits(
     patches: np.ndarray, entries: int, rng: np.random.Generator, progress: Progress
 ) -> np.ndarray:
+    """Greedy k-centre in Hamming space: uint64 (n, words) -> (m, words), m at most ``entries``."""
     patches = np.unique(patches, axis=0)
     if len(patches) > _CANDIDATES:
         patches = patches[np.sort(rng.choice(len(patches), _CANDIDATES, replace=False))]

@@ -29,7 +29,10 @@ class Model:
         bank: patches of good parts.
         scoring: how distances become the anomaly map.
         threshold: verdicts.
-        good_scores: float64 (n,), scores of the held-out good parts.
+        good_scores: float64 (n,), scores of good parts from banks that had not seen them.
+        highest_median: of the maps of these parts, in bits; see :mod:`calibration.watch`.
+        colourless_below: chroma of a picture that has lost its colour; see
+            :mod:`calibration.colour`.
         origin: what it was made from and with, for people: JSON-able.
         sha256: of the file it was read from; empty before it is written.
     """
@@ -41,6 +44,8 @@ class Model:
     scoring: Scoring
     threshold: Threshold
     good_scores: np.ndarray
+    highest_median: float
+    colourless_below: float
     origin: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
@@ -61,6 +66,8 @@ def save(path: Path, model: Model) -> str:
         "smoothing": model.scoring.smoothing,
         "usual_median": model.scoring.usual_median,
         "threshold": asdict(model.threshold),
+        "highest_median": model.highest_median,
+        "colourless_below": model.colourless_below,
         "origin": model.origin,
     }
     members = {f"network/{name}": array for name, array in arrays.items()}
@@ -93,6 +100,8 @@ def load(path: Path) -> Model:
             ),
             threshold=Threshold(**manifest["threshold"]),
             good_scores=arrays["good_scores"],
+            highest_median=float(manifest["highest_median"]),
+            colourless_below=float(manifest["colourless_below"]),
             origin=manifest["origin"],
             sha256=contents.sha256,
         )

@@ -1,7 +1,9 @@
 """What normal means for one kind of part: the memory bank, and how distances to it are scored.
 
-Whatever can be done in two ways is tried on good parts that the bank has not seen, and the one that
-describes them better is kept, with a sentence that says why.
+Every good part is scored once against a bank that was made without it (five folds). Whatever can
+be done in two ways is tried on these parts, the one that describes them better is kept, with a
+sentence that says why, and the threshold is drawn from their scores. The bank of the model is then
+made of all of them: it knows more than each fold's, so that the scores err on the safe side.
 """
 
 from __future__ import annotations
@@ -11,17 +13,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.memory_bank import MemoryBank, choose_bank
+from calibration.comparison import Comparison
+from calibration.memory_bank import MemoryBank
 from calibration.progress import Progress
 from calibration.scoring import Scoring, drift, place_of, smooth
-from kernels.backends import Backend
+
+FOLDS = 5
 
 _ENTRIES = 4000
 _WINDOW = 2
 _WINDOW_ENTRIES = 16_000
-_WINDOW_MAY_COST = 1.07  # in bits of the median held-out score; it is also several times faster
+_WINDOW_MAY_COST = 1.07  # in bits of the median unseen score; it is also several times faster
 _MAPS_FOR_PLACE = 150
-_DRIFT_MUST_GAIN = 0.8  # spread of the held-out scores against what it was
+_DRIFT_MUST_GAIN = 0.8  # spread of the unseen scores against what it was
 
 
 @dataclass(frozen=True)
@@ -41,28 +45,38 @@ class NormalSettings:
     window: int | None = None
     drift: bool | None = None
 
+    def entries(self, window: int) -> int:
+        """Size of a bank with this window."""
+        return self.bank_entries or (_WINDOW_ENTRIES if window else _ENTRIES)
+
 
 @dataclass(frozen=True, eq=False)
 class Normal:
     """A description of good parts.
 
     Attributes:
-        bank: their patches.
+        bank: the patches of all of them.
         scoring: how distances to it become a map.
-        scores: float64 (held out,), of the parts that the bank has not seen.
+        maps: float32 (n, rows, columns), of each part against a bank made without it.
+        medians: float64 (n,), of these maps before the whole picture is allowed for.
         reasons: why it was chosen, a sentence by choice.
     """
 
     bank: MemoryBank
     scoring: Scoring
-    scores: np.ndarray
+    maps: np.ndarray
+    medians: np.ndarray
     reasons: dict[str, str]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """float64 (n,), the highest value of each map."""
+        return self.maps.max(axis=(1, 2)).astype(np.float64)
 
 
 def describe(
-    taught: Sequence[np.ndarray],
-    held_out: Sequence[np.ndarray],
-    backend: Backend,
+    grids: Sequence[np.ndarray],
+    comparison: Comparison,
     settings: NormalSettings,
     seed: int,
     progress: Progress,
@@ -70,72 +84,101 @@ def describe(
     """Describe good parts.
 
     Args:
-        taught: patches of good parts, uint64 (rows, columns, words) each.
-        held_out: likewise, of parts that the bank must not see.
-        backend: that searches.
+        grids: patches of good parts, (rows, columns, ...) each, at least :data:`FOLDS` parts.
+        comparison: of such patches.
         settings: what is forced.
-        seed: of the choice of the bank.
+        seed: of the folds and the choice of the bank.
         progress: shows how far it is.
     """
-    windows = [0, _WINDOW] if settings.window is None else [settings.window]
-    tried = [
-        _with_window(window, taught, held_out, backend, settings, seed, progress)
-        for window in windows
-    ]
-    medians = [float(np.median(one.held_out.max(axis=(1, 2)))) for one in tried]
-    best, reason = tried[0], "as asked for"
-    if len(tried) == 2:
-        everywhere, nearby = medians
-        one_pose = nearby <= everywhere * _WINDOW_MAY_COST
-        best = tried[1 if one_pose else 0]
-        reason = (
-            f"held-out good parts score {nearby:.1f} bits compared with their surroundings and"
-            f" {everywhere:.1f} with everything (medians): "
-            + ("they come in one pose" if one_pose else "a part's pattern turns up all over it")
-        )
-    scoring = Scoring(settings.smoothing, place_of(best.taught))
-    return _with_drift(best, scoring, settings, reason)
+    folds = _Folds(grids, comparison, settings, seed, progress)
+    window, reason = settings.window, "as asked for"
+    if window is None:
+        window, reason = _choose_window(folds)
+    unseen = folds.unseen(window)
+    bank = folds.bank(grids, window)
+    scoring = Scoring(
+        settings.smoothing, place_of(folds.maps(bank, grids[:_MAPS_FOR_PLACE], "weighing places"))
+    )
+    return _with_drift(unseen / scoring.place, bank, scoring, settings, reason)
 
 
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    """A bank, and the smoothed maps of good parts against it, float32 (n, rows, columns)."""
+class _Folds:
+    """Good parts, dealt out at random; each fold is compared with a bank of the others."""
 
-    bank: MemoryBank
-    taught: np.ndarray
-    held_out: np.ndarray
+    def __init__(
+        self,
+        grids: Sequence[np.ndarray],
+        comparison: Comparison,
+        settings: NormalSettings,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self._grids, self._comparison, self._settings = grids, comparison, settings
+        self._seed, self._progress = seed, progress
+        self._fold_of = np.random.default_rng(seed).permutation(len(grids)) % FOLDS
+        self._done: dict[tuple[int, int], np.ndarray] = {}
+
+    def bank(self, grids: Sequence[np.ndarray], window: int) -> MemoryBank:
+        rng = np.random.default_rng(self._seed)
+        entries = self._settings.entries(window)
+        return self._comparison.choose(grids, entries, rng, window, self._progress)
+
+    def maps(self, bank: MemoryBank, grids: Sequence[np.ndarray], label: str) -> np.ndarray:
+        measure = self._comparison.measure(bank, *grids[0].shape[:2])
+        shown = self._progress(grids, label, len(grids))
+        return np.stack([smooth(measure(grid), self._settings.smoothing) for grid in shown])
+
+    def fold(self, number: int, window: int) -> np.ndarray:
+        """Smoothed maps of the parts of one fold, float32 (parts, rows, columns)."""
+        if (number, window) not in self._done:
+            inside = self._fold_of == number
+            others = [self._grids[i] for i in np.flatnonzero(~inside).tolist()]
+            bank = self.bank(others, window)
+            label = f"comparing good parts, {number + 1} of {FOLDS}"
+            own = [self._grids[i] for i in np.flatnonzero(inside).tolist()]
+            self._done[number, window] = self.maps(bank, own, label)
+        return self._done[number, window]
+
+    def unseen(self, window: int) -> np.ndarray:
+        """Smoothed maps of all parts, each against a bank without it."""
+        rows, columns = self._grids[0].shape[:2]
+        out = np.empty((len(self._grids), rows, columns), np.float32)
+        for number in range(FOLDS):
+            out[self._fold_of == number] = self.fold(number, window)
+        return out
 
 
-def _with_window(
-    window: int,
-    taught: Sequence[np.ndarray],
-    held_out: Sequence[np.ndarray],
-    backend: Backend,
-    settings: NormalSettings,
-    seed: int,
-    progress: Progress,
-) -> _Tried:
-    rng = np.random.default_rng(seed)
-    entries = settings.bank_entries or (_WINDOW_ENTRIES if window else _ENTRIES)
-    bank = choose_bank(taught, entries, rng, window, progress)
-    rows, columns, words = taught[0].shape
-    index = backend.index(bank.patches, bank.neighbourhoods(rows, columns))
-    maps = []
-    grids = [*taught[:_MAPS_FOR_PLACE], *held_out]
-    for grid in progress(grids, "comparing good parts", len(grids)):
-        distances, _ = index.nearest(grid.reshape(-1, words))
-        maps.append(smooth(distances.reshape(rows, columns), settings.smoothing))
-    return _Tried(bank, np.stack(maps[: -len(held_out)]), np.stack(maps[-len(held_out) :]))
+def _choose_window(folds: _Folds) -> tuple[int, str]:
+    # One fold tells: two medians are compared, and the second way may be the dear one.
+    everywhere, nearby = (
+        float(np.median(folds.fold(0, window).max(axis=(1, 2)))) for window in (0, _WINDOW)
+    )
+    one_pose = nearby <= everywhere * _WINDOW_MAY_COST
+    reason = (
+        f"held-out good parts score {nearby:.1f} bits compared with their surroundings and"
+        f" {everywhere:.1f} with everything (medians): "
+        + ("they come in one pose" if one_pose else "a part's pattern turns up all over it")
+    )
+    return (_WINDOW if one_pose else 0), reason
 
 
 def _with_drift(
-    tried: _Tried, scoring: Scoring, settings: NormalSettings, window_reason: str
+    maps: np.ndarray,
+    bank: MemoryBank,
+    scoring: Scoring,
+    settings: NormalSettings,
+    window_reason: str,
 ) -> Normal:
-    maps = tried.held_out / scoring.place
+    medians = np.median(maps, axis=(1, 2)).astype(np.float64)
     usual = float(np.median(maps))
-    plain = maps.max(axis=(1, 2)).astype(float)
-    relative = np.array([(one / drift(one, usual)).max() for one in maps], float)
-    gain = (relative.std() / relative.mean()) / max(plain.std() / plain.mean(), 1e-9)
+    relative = np.stack(
+        [one / drift(float(m), usual) for one, m in zip(maps, medians, strict=True)]
+    )
+    spread, relative_spread = (
+        float(scores.std() / scores.mean())
+        for scores in (every.max(axis=(1, 2)).astype(float) for every in (maps, relative))
+    )
+    gain = relative_spread / max(spread, 1e-9)
     if settings.drift is None:
         wanted = bool(gain <= _DRIFT_MUST_GAIN)
         reason = (
@@ -146,5 +189,5 @@ def _with_drift(
         wanted, reason = settings.drift, "as asked for"
     reasons = {"window": window_reason, "drift": reason}
     if not wanted:
-        return Normal(tried.bank, scoring, plain, reasons)
-    return Normal(tried.bank, replace(scoring, usual_median=usual), relative, reasons)
+        return Normal(bank, scoring, maps, medians, reasons)
+    return Normal(bank, replace(scoring, usual_median=usual), relative, medians, reasons)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from calibration.calibrate import Calibration
-from calibration.detector import Detector
+from calibration.detector import Detector, Inspection, Verdict
 from calibration.images import read_image
 from calibration.model_file import Model
 from calibration.pictures import heat_map
@@ -20,6 +21,7 @@ from calibration.threshold import Threshold
 from kernels.container import replace_file
 
 _UNUSUAL_SHOWN = 6
+_SUSPICIOUS_SHOWN = 24
 _HISTOGRAM_BARS = 30
 
 
@@ -34,17 +36,19 @@ def write_report(path: Path, calibration: Calibration, detector: Detector) -> fl
     Returns:
         The median latency of the inspections made for the pictures, in milliseconds.
     """
-    order = np.argsort(-calibration.scores)[:_UNUSUAL_SHOWN]
+    names = {one.file for one in calibration.suspicious}
+    order = [i for i in np.argsort(-calibration.scores) if calibration.held_out[i] not in names]
     figures, latencies = [], []
-    for place in order:
+    for place in order[:_UNUSUAL_SHOWN]:
         file = calibration.held_out[place]
         image = read_image(file)
-        detector.inspect(image)
         inspection = detector.inspect(image)
         latencies.append(inspection.latency.total_ms)
-        caption = f"{file.name}: {inspection.score:.1f} bits"
-        figures.append(_figure(heat_map(detector, image, inspection), caption))
-    latency_ms = float(np.median(latencies))
+        # The model knows this part; what it said before it did is what is shown.
+        unseen = _unseen(calibration, int(place), inspection)
+        caption = f"{file.name}: {unseen.score:.1f} bits"
+        figures.append(_figure(heat_map(detector, image, unseen), caption))
+    latency_ms = float(np.median(latencies[1:]))
     model = calibration.model
     subtitle = f"{model.origin['good_images']} good images, calibrated {model.origin['made_at']}"
     template = Template(resources.files("calibration").joinpath("report.html").read_text("utf-8"))
@@ -55,6 +59,7 @@ def write_report(path: Path, calibration: Calibration, detector: Detector) -> fl
             f"Threshold {calibration.threshold.value:.1f} of {model.bits} bits:"
             f" {calibration.threshold.sentence}."
         ),
+        suspicious=_suspicious(calibration, detector),
         histogram=histogram(calibration.scores, calibration.threshold),
         pictures="\n".join(figures),
         rows="\n".join(
@@ -64,6 +69,39 @@ def write_report(path: Path, calibration: Calibration, detector: Detector) -> fl
     )
     replace_file(path, text.encode())
     return latency_ms
+
+
+def _unseen(calibration: Calibration, place: int, inspection: Inspection) -> Inspection:
+    anomaly_map = calibration.maps[place]
+    score = float(calibration.scores[place])
+    verdict = Verdict.NG if calibration.threshold.is_ng(score) else Verdict.OK
+    return replace(inspection, map=anomaly_map, score=score, verdict=verdict)
+
+
+def _suspicious(calibration: Calibration, detector: Detector) -> str:
+    parts = [
+        f"<p><strong>Please check: {html.escape(text)}.</strong></p>"
+        for text in calibration.warnings
+    ]
+    if calibration.suspicious:
+        left_out = sum(one.left_out for one in calibration.suspicious)
+        parts.append(
+            "<h2>Are these good parts?</h2>\n"
+            f'<p class="soft">{len(calibration.suspicious)} images look unlike all others.'
+            f" {left_out} of them stand so clearly apart that the model was made without them;"
+            " if they are good, calibrate again with --keep-all, better with more images like them."
+            " If others are defective, take them out of the folder and calibrate again.</p>"
+        )
+    for one in calibration.suspicious[:_SUSPICIOUS_SHOWN]:
+        image = read_image(one.file)
+        inspection = detector.inspect(image)
+        if not one.left_out:
+            place = calibration.held_out.index(one.file)
+            inspection = _unseen(calibration, place, inspection)
+        fate = "left out" if one.left_out else "used"
+        caption = f"{one.file.name}: {inspection.score:.1f} bits, {fate}"
+        parts.append(_figure(heat_map(detector, image, inspection), caption))
+    return "\n".join(parts)
 
 
 def _facts(
@@ -84,7 +122,7 @@ def _facts(
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")
             + f"; {model.origin['reasons']['drift']}",
         ),
-        ("held-out good images", str(len(calibration.held_out))),
+        ("good images", f"{len(calibration.held_out)}, each held out once"),
         (
             "inspection on the calibrating machine",
             f"{latency_ms:.1f} ms ({detector.backend.reason})",

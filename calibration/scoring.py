@@ -47,10 +47,15 @@ class Scoring:
         Returns:
             float32 (rows, columns), in bits as they would be in an average place and picture.
         """
+        return self.judge(distances)[0]
+
+    def judge(self, distances: np.ndarray) -> tuple[np.ndarray, float]:
+        """The anomaly map, and its median before the whole picture is allowed for."""
         result = smooth(distances, self.smoothing) / self.place
+        median = float(np.median(result))
         if self.usual_median:
-            result /= drift(result, self.usual_median)
-        return result
+            result /= drift(median, self.usual_median)
+        return result, median
 
 
 def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
@@ -58,9 +63,9 @@ def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(distances.astype(np.float32), (0, 0), sigma)
 
 
-def drift(anomaly_map: np.ndarray, usual_median: float) -> np.float32:
-    """By what factor a whole picture lies off the usual, 1 / 1.5 to 1.5."""
-    factor = np.median(anomaly_map) / usual_median
+def drift(median: float, usual_median: float) -> np.float32:
+    """By what factor a picture whose map has this median lies off the usual, 1 / 1.5 to 1.5."""
+    factor = median / usual_median
     return np.float32(np.clip(factor, 1 / _MOST_DRIFT, _MOST_DRIFT))
 
 

@@ -5,6 +5,10 @@ the bank has not seen, sorted upwards, and a wanted false reject rate a, the thr
 number k = ceil((n + 1) (1 - a)). A further good part exceeds it with probability at most a,
 whatever the distribution, provided that it comes from the same process. If k would be n + 1, no
 score supports the wish: the largest score is used, and what it supports, 1 / (n + 1), is said.
+
+Scores from folds, each against a bank without that part, are used in the same way (cross-conformal
+prediction, Vovk, 2015). The bound that can be proven is then 2 a; what is measured is a, see
+docs/accuracy.md.
 """
 
 from __future__ import annotations

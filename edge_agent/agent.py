@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from calibration.detector import Detector
+from calibration.detector import Detector, Inspection
 from calibration.errors import ImageMismatch
+from calibration.watch import Usual, Watch
 from edge_agent.clock import Clock
 from edge_agent.config.tables import Config, Mqtt
 from edge_agent.errors import BrokerUnreachable
@@ -88,6 +89,7 @@ class Agent:
             detector,
             *(detector.another() for _ in range(config.inspection.threads - 1)),
         ]
+        self._watch = Watch(Usual.of(detector.model))
         self._on_record = on_record
         self._reporter = Reporter(self._tell, self._look_after)
         self.gate = make_gate(config, clock, partial(self._reporter.put, wait=False))
@@ -190,6 +192,7 @@ class Agent:
         record = PartRecord(part, inspection, captured_at, total_ms)
         if self.gate is not None:
             self.gate.decide(record)
+        self._watch_over(inspection)
         self.counters.inspected += 1
         if record.is_ng:
             self.counters.ng += 1
@@ -197,6 +200,13 @@ class Agent:
             self.counters.ok += 1
         if self.gate is None:
             self._reporter.put(record, wait=not self._reader.live)
+
+    def _watch_over(self, inspection: Inspection) -> None:
+        before = self._watch.problems
+        self._watch.see(inspection)
+        # The figures in a problem change with every part: once is enough for the log.
+        if self._watch.problems and not before:
+            _log.warning("%s", "; ".join(self._watch.problems))
 
     def _tell(self, record: Result) -> None:
         station, model = self._config.station.name, self._detector.model.sha256
@@ -247,6 +257,7 @@ class Agent:
         lost = self._reporter.lost + (self._publisher.lost if self._publisher else 0)
         if lost:
             problems.append(f"{lost} messages were lost while the broker was away")
+        problems += self._watch.problems
         return problems + (self.gate.problems() if self.gate else [])
 
     def _status(self, state: str) -> Payload:

@@ -7,9 +7,14 @@ and the most unusual good parts with heat maps.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.cli.console import add_backend, add_json, positive_count, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from calibration.calibrate import Suspicious
 
 
 def _rate(text: str) -> float:
@@ -63,8 +68,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
         " smaller defects and takes longer (default: 336)",
     )
+    parser.add_argument(
+        "--keep-all",
+        action="store_true",
+        help="use every image, also those that stand clearly apart from all others",
+    )
     add_backend(parser)
     add_json(parser)
+
+
+def _print_suspicious(suspicious: Sequence[Suspicious]) -> None:
+    for left_out, what in (
+        (True, "stand clearly apart and are left out; --keep-all uses them"),
+        (False, "look odd but are used; take out those that are not good"),
+    ):
+        chosen = [one for one in suspicious if one.left_out is left_out]
+        if chosen:
+            print(f"{len(chosen)} images {what}:")
+        for one in chosen:
+            print(f"  {one.score:6.1f} bits  {one.file}")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -92,6 +114,7 @@ def execute(arguments: argparse.Namespace) -> int:
         false_reject_rate=arguments.false_reject_rate,
         roi=roi,
         input_pixels=arguments.input_px**2,
+        keep_all=arguments.keep_all,
         normal=NormalSettings(window=arguments.window, drift=arguments.drift),
     )
     backend = choose(arguments.backend).backend
@@ -114,6 +137,11 @@ def execute(arguments: argparse.Namespace) -> int:
                 "good_images": result.model.origin["good_images"],
                 "window": result.model.bank.window,
                 "drift": bool(result.model.scoring.usual_median),
+                "suspicious": [
+                    {"file": str(one.file), "score": one.score, "left_out": one.left_out}
+                    for one in result.suspicious
+                ],
+                "warnings": list(result.warnings),
                 "reasons": result.model.origin["reasons"],
                 "skipped": list(result.skipped),
                 "latency_ms": round(latency_ms, 3),
@@ -123,6 +151,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     for reason in result.skipped:
         print(f"passed over: {reason}")
+    for warning in result.warnings:
+        print(f"please check: {warning}")
+    _print_suspicious(result.suspicious)
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     window = "with a window" if result.model.bank.window else "without a window"
     reasons = result.model.origin["reasons"]

@@ -47,6 +47,8 @@ def execute(arguments: argparse.Namespace) -> int:
     print(
         f"latency            p50 {result.latency_ms['p50']} ms, p99 {result.latency_ms['p99']} ms"
     )
+    if result.drift.sentence:
+        print(f"please check: {result.drift.sentence}")
     for reason in result.skipped:
         print(f"passed over: {reason}")
     return 0

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.normal import Normal, NormalSettings, describe
+from calibration.comparison import BitComparison
+from calibration.memory_bank import choose_bank
+from calibration.normal import FOLDS, Normal, NormalSettings, describe
 from calibration.progress import silent
+from calibration.scoring import smooth
 from kernels.backends import choose
 from kernels.bits import pack
 
@@ -19,7 +22,7 @@ def _noisy(pattern: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 
 def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe(grids[:40], grids[40:], BACKEND, settings, 0, silent)
+    return describe(grids, BitComparison(BACKEND), settings, 0, silent)
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:
@@ -50,3 +53,29 @@ def test_pictures_that_drift_as_a_whole_are_compared_by_their_median() -> None:
     plain = _describe(drifting, drift=False)
     assert plain.scoring.usual_median == 0
     assert normal.scores.std() / normal.scores.mean() < plain.scores.std() / plain.scores.mean()
+
+
+def test_every_part_is_scored_by_a_bank_made_without_it() -> None:
+    rng = np.random.default_rng(3)
+    pattern = rng.random((ROWS, COLUMNS, BITS)) < 0.5
+    grids = [_noisy(pattern, 0.1, rng) for _ in range(3 * FOLDS)]
+    # The patches of one part are its own: a bank that had seen it would know them exactly.
+    grids[4] = pack(rng.random((ROWS, COLUMNS, BITS)) < 0.5)
+    normal = _describe(grids, window=2)
+    assert normal.maps.shape == (3 * FOLDS, ROWS, COLUMNS)
+    assert normal.scores.argmax() == 4
+    assert normal.medians[4] > BITS / 4
+    measure = BitComparison(BACKEND).measure(normal.bank, ROWS, COLUMNS)
+    assert measure(grids[4]).max() == 0
+    np.testing.assert_array_equal(normal.scores, normal.maps.max(axis=(1, 2)))
+
+
+def test_a_part_alone_in_its_fold_gives_the_same_map_by_hand() -> None:
+    rng = np.random.default_rng(4)
+    pattern = rng.random((ROWS, COLUMNS, BITS)) < 0.5
+    grids = [_noisy(pattern, 0.1, rng) for _ in range(FOLDS)]
+    normal = _describe(grids, window=2, drift=False, bank_entries=10_000)
+    others = choose_bank(grids[1:], 10_000, np.random.default_rng(0), 2)
+    distances = BitComparison(BACKEND).measure(others, ROWS, COLUMNS)(grids[0])
+    expected = smooth(distances, 1.0) / normal.scoring.place
+    np.testing.assert_array_equal(normal.maps[0], expected)

@@ -76,7 +76,7 @@ def test_used_wrongly() -> None:
 def test_calibrate_tells_what_it_made(shop: Path) -> None:
     figures = json.loads((shop / "calibrate.json").read_text())
     assert figures["good_images"] == 40
-    assert figures["held_out"] == 12
+    assert figures["held_out"] == 40
     assert figures["supported_false_reject_rate"] == 0.1
     assert Path(figures["model"]).is_file()
     assert Path(figures["report"]).read_text().startswith("<!doctype html>")
