@@ -25,7 +25,9 @@ _WINDOW = 2
 _WINDOW_ENTRIES = 16_000
 _WINDOW_MAY_COST = 1.07  # in bits of the median unseen score; it is also several times faster
 _MAPS_FOR_PLACE = 150
-_DRIFT_MUST_GAIN = 0.8  # spread of the unseen scores against what it was
+# Pictures drift if their medians vary by more than chance, and to allow for it makes parts alike.
+_DRIFT_MUST_SPREAD = 0.027  # of the logarithm of the medians, standard deviation
+_DRIFT_MUST_GAIN = 0.86  # spread of the unseen scores against what it was
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,12 @@ def _with_drift(
     )
     gain = relative_spread / max(spread, 1e-9)
     if settings.drift is None:
-        wanted = bool(gain <= _DRIFT_MUST_GAIN)
+        varies = float(np.log(np.maximum(medians, 1e-3)).std())
+        wanted = gain <= _DRIFT_MUST_GAIN and varies >= _DRIFT_MUST_SPREAD
         reason = (
-            f"compared with the median of their own picture, held-out good parts spread"
-            f" {gain:.2f} times as much: " + ("pictures drift" if wanted else "pictures are steady")
+            f"the medians of held-out pictures vary by {varies:.1%}, and compared with them, good"
+            f" parts spread {gain:.2f} times as much: "
+            + ("pictures drift" if wanted else "pictures are steady")
         )
     else:
         wanted, reason = settings.drift, "as asked for"

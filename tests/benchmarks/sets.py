@@ -49,7 +49,7 @@ def patched_set(folder: Path, network: Network, cache: Path, progress: Progress)
     network = network.only(layout.strides)
     train = list_images(folder / "train" / "good")
     samples = open_dataset(folder).samples
-    file = cache / f"{folder.name}-{network.name}-{_digest(network)}.npz"
+    file = cache / f"{folder.name}-{network.name}-{digest(network)}.npz"
     if not file.is_file():
         patches = _patches(train, samples, network, layout, progress)
         cache.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,8 @@ def _patches(
     )
 
 
-def _digest(network: Network) -> str:
+def digest(network: Network) -> str:
+    """A backbone's identity: of its weights, not of its name."""
     from kernels import network_file
 
     _, arrays = network_file.describe(network)

@@ -269,6 +269,21 @@ def test_an_odd_image_later_on_is_skipped_and_counted(
     assert "part 1 is skipped" in caplog.text
 
 
+def test_pictures_that_have_drifted_are_said_once(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import cv2
+
+    for number in range(25):
+        dark = (draw_part(number) * 0.3).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number:02d}.png"), cv2.GaussianBlur(dark, (0, 0), 5))
+    config = Config(source=FolderSource(path=tmp_path), inspection=Inspection(model=model))
+    agent = Agent(config, Detector.load(model), SystemClock())
+    agent.run()
+    assert agent.counters.inspected == 25
+    assert caplog.text.count("light, focus or camera settings have changed") == 1
+
+
 def test_a_source_that_fails_ends_it_with_its_sentence(model: Path, tmp_path: Path) -> None:
     config = Config(source=FolderSource(path=tmp_path), inspection=Inspection(model=model))
     with pytest.raises(SourceUnavailable, match="no images in"):

@@ -1,0 +1,205 @@
+"""Measures accuracy and speed on the inspection sets and writes the page about them.
+
+python -m tests.benchmarks.accuracy --data DIR -o docs/accuracy.md
+
+Backbones are taught and measured by the product's own ``calibrate`` and ``evaluate``, with nothing
+set; float teachers (where PyTorch is installed and DIR/teachers holds them) and HOG go through the
+same folds, window, places and threshold with Euclidean distances. A seed decides the folds and the
+bank. Every result is kept in the cache as soon as it is there: an interrupted run goes on where it
+was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from calibration.backbones import backbone_names, load_backbone
+from calibration.calibrate import Settings, calibrate
+from calibration.dataset import open_dataset
+from calibration.detector import Detector
+from calibration.evaluate import evaluate
+from calibration.images import list_images, read_image
+from calibration.metrics import PixelScores, auroc
+from calibration.normal import NormalSettings, describe
+from calibration.outliers import stand_apart
+from calibration.preparation import Preparation
+from calibration.threshold import conformal_threshold
+from edge_agent.cli.console import progress_bar
+from kernels.backends import choose
+from tests.benchmarks.accuracy_page import write_page
+from tests.benchmarks.float_patches import FloatComparison, FloatPatches, Hog, TeacherPatches
+from tests.benchmarks.sets import INPUT_PIXELS, data_sets, digest
+
+RATE = 0.01
+_TIMED = 12
+_FITTED = 20
+# Bump where a change of the product changes figures: cached ones are then measured again.
+_EDITION = 1
+
+Figures = dict[str, Any]
+
+
+def of_backbone(folder: Path, backbone: str, seed: int) -> Figures:
+    """Calibrate and evaluate, as the commands do."""
+    settings = Settings(false_reject_rate=RATE, seed=seed)
+    network, backend = load_backbone(backbone), choose().backend
+    result = calibrate(folder / "train" / "good", network, backend, settings, progress_bar)
+    measured = evaluate(Detector(result.model), open_dataset(folder), progress_bar)
+    return {
+        "image_auroc": measured.image_auroc,
+        "pixel_auroc": measured.pixel_auroc,
+        "pro": measured.pro,
+        "false_rejects": measured.false_reject_rate,
+        "escapes": measured.escape_rate,
+        "ms": measured.latency_ms["p50"],
+        "drift": measured.drift.share,
+    }
+
+
+def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
+    """The same for patches of floats."""
+    files = list_images(folder / "train" / "good")
+    size = read_image(files[0]).shape[:2]
+    preparation = Preparation.fit((size[0], size[1]), None, INPUT_PIXELS, 32)
+    patches.fit([preparation.apply(read_image(file)) for file in files[:: len(files) // _FITTED]])
+
+    def of(file: Path) -> np.ndarray:
+        return patches.of(preparation.apply(read_image(file)))
+
+    grids = [of(file) for file in progress_bar(files, f"{folder.name} {patches.name}", len(files))]
+    comparison = FloatComparison()
+    normal = describe(grids, comparison, NormalSettings(), seed, progress_bar)
+    clear = stand_apart(normal.scores)[1]
+    if clear.any():
+        grids = [grid for grid, out in zip(grids, clear, strict=True) if not out]
+        normal = describe(grids, comparison, NormalSettings(), seed, progress_bar)
+    threshold = conformal_threshold(normal.scores, RATE).value
+    measure = comparison.measure(normal.bank, *grids[0].shape[:2])
+    dataset = open_dataset(folder)
+    pixels, scores = PixelScores(), []
+    for sample in progress_bar(dataset.samples, "inspecting", len(dataset.samples)):
+        height, width = read_image(sample.path).shape[:2]
+        anomaly_map = normal.scoring.map_of(measure(of(sample.path)))
+        scores.append((sample.is_defective, float(anomaly_map.max())))
+        if dataset.has_masks:
+            full = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_LINEAR)
+            pixels.add(full, sample.read_mask(height, width))
+    good, bad = (np.array([s for d, s in scores if d is kind]) for kind in (False, True))
+    pixel_auroc, pro = pixels.measure() if dataset.has_masks else (None, None)
+    image = read_image(files[0])
+
+    def inspect() -> None:
+        normal.scoring.map_of(measure(patches.of(preparation.apply(image)))).max()
+
+    return {
+        "image_auroc": auroc(good, bad),
+        "pixel_auroc": pixel_auroc,
+        "pro": pro,
+        "false_rejects": float((good > threshold).mean()),
+        "escapes": float((bad <= threshold).mean()),
+        "ms": _median_ms(inspect),
+    }
+
+
+def _median_ms(work: Callable[[], None]) -> float:
+    taken = []
+    for _ in range(_TIMED):
+        began = time.perf_counter()
+        work()
+        taken.append(1e3 * (time.perf_counter() - began))
+    return float(np.median(taken))
+
+
+class Kept:
+    """Results on disk.
+
+    Args:
+        folder: they are in.
+        only: whether what is not there is left out instead of measured.
+    """
+
+    def __init__(self, folder: Path, *, only: bool) -> None:
+        self._folder, self._only = folder, only
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, key: str, work: Callable[[], Figures]) -> list[Figures]:
+        """A result, made now if it is not there yet; a list of one or none."""
+        file = self._folder / f"{_EDITION}-{key}.json"
+        if not file.is_file():
+            if self._only:
+                return []
+            figures = work()
+            file.write_text(json.dumps(figures))
+            print(f"{key}: image AUROC {figures['image_auroc']:.4f}", file=sys.stderr, flush=True)
+        return [json.loads(file.read_text())]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the inspection sets")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.md")
+    parser.add_argument(
+        "--cache", type=Path, default=Path.home() / ".cache" / "edge-agent-accuracy"
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--float-seeds", type=int, default=1, help="of teachers and HOG: slow")
+    parser.add_argument("--only-kept", action="store_true", help="measure nothing, write the page")
+    parser.add_argument("--coverage", type=Path, help="what tests.benchmarks.coverage printed")
+    parser.add_argument("--backbone", action="append", help="instead of all that are shipped")
+    arguments = parser.parse_args()
+    kept = Kept(arguments.cache, only=arguments.only_kept)
+    results: dict[str, dict[str, list[Figures]]] = {}
+    sets = data_sets(arguments.data)
+    for backbone in arguments.backbone or backbone_names():
+        mark = digest(load_backbone(backbone))
+        for folder in sets:
+            runs = results.setdefault(folder.name, {})
+            runs[f"bits, {Path(backbone).stem}"] = [
+                figures
+                for seed in range(arguments.seeds)
+                for figures in kept.get(
+                    f"{folder.name}-{mark}-{seed}", partial(of_backbone, folder, backbone, seed)
+                )
+            ]
+    for patches in _floats(arguments.data / "teachers"):
+        mark = patches.name.replace(", ", "-").replace(" ", "")
+        for folder in sets:
+            results[folder.name][patches.name] = [
+                figures
+                for seed in range(arguments.float_seeds)
+                for figures in kept.get(
+                    f"{folder.name}-{mark}-{seed}", partial(of_floats, folder, patches, seed)
+                )
+            ]
+    measured = {
+        name: {method: runs for method, runs in row.items() if runs}
+        for name, row in results.items()
+    }
+    command = f"python -m tests.benchmarks.accuracy --data DIR -o {arguments.output}"
+    coverage = arguments.coverage.read_text() if arguments.coverage else ""
+    write_page(arguments.output, measured, RATE, command, coverage)
+
+
+def _floats(teachers: Path) -> list[FloatPatches]:
+    found: list[FloatPatches] = [Hog()]
+    if find_spec("torch") and teachers.is_dir():
+        names = ("MobileNet v1, float", "MobileNet v2, float")
+        found += [TeacherPatches(name, number, teachers) for number, name in enumerate(names)][::-1]
+    return found
+
+
+if __name__ == "__main__":
+    main()
