@@ -10,9 +10,9 @@ Every function has its definition in :mod:`kernels.reference` under a similar na
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from kernels.counting import count_window, prepare
+from kernels.compiled import kernel
+from kernels.counting import count_last_window, count_window, prepare
 from kernels.vectors import (
     LANES,
     add,
@@ -30,7 +30,7 @@ from kernels.vectors import (
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def convolve_to_bits(weights, bits, kernel, stride, limit, rows, columns, out, border):
     """``reference.convolve_to_bits``: a bit is set where ``mismatches <= limit``.
 
@@ -50,16 +50,18 @@ def convolve_to_bits(weights, bits, kernel, stride, limit, rows, columns, out, b
     for panel in range(limit.shape[0] // LANES):
         limits = load(limit, panel * LANES)
         for row in range(rows):
-            for column in range(0, columns, 2):
-                one, two = count_window(
-                    weights, panel, bits, row * stride, column * stride, kernel, stride
-                )
+            top = row * stride
+            for column in range(0, columns - 1, 2):
+                one, two = count_window(weights, panel, bits, top, column * stride, kernel, stride)
                 out[row + border, column + border, panel] = less_or_equal(one, limits)
-                if column + 1 < columns:
-                    out[row + border, column + 1 + border, panel] = less_or_equal(two, limits)
+                out[row + border, column + 1 + border, panel] = less_or_equal(two, limits)
+            if columns % 2:
+                last = columns - 1
+                one = count_last_window(weights, panel, bits, top, last * stride, kernel, stride)
+                out[row + border, last + border, panel] = less_or_equal(one, limits)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def convolve_to_stream(
     weights, bits, kernel, stride, parameters, shift, stream, out, threshold, border, signs
 ):
@@ -97,17 +99,21 @@ def convolve_to_stream(
         level = load(threshold, first)
         channel = first % inputs
         for row in range(rows):
+            top = row * stride
             for column in range(0, columns, 2):
-                counts = count_window(
-                    weights, panel, bits, row * stride, column * stride, kernel, stride
-                )
+                left = column * stride
+                if column + 1 < columns:
+                    counts = count_window(weights, panel, bits, top, left, kernel, stride)
+                else:
+                    last = count_last_window(weights, panel, bits, top, left, kernel, stride)
+                    counts = (last, last)
                 for pixel in range(min(2, columns - column)):
                     count = counts[0] if pixel == 0 else counts[1]
                     excess = subtract(middle, count)
                     y = add(offset, multiply_rounding(shift_left(excess, up), slope))
                     y = maximum(y, multiply_rounding(y, leak))
                     x = column + pixel
-                    at = (row * stride * width + x * stride) * inputs + channel
+                    at = (top * width + x * stride) * inputs + channel
                     if stride == 1:
                         shortcut = load(stream, at)
                     else:

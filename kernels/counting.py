@@ -44,6 +44,17 @@ def count_window(
     raise NotImplementedError
 
 
+def count_last_window(
+    weights: Any, panel: Any, bits: Any, row: Any, column: Any, kernel: Any, step: Any
+) -> Any:
+    """The same for the last window of a row of an odd number of them.
+
+    Returns:
+        One Sixty4.
+    """
+    raise NotImplementedError
+
+
 def way_of_counting(weights_class: type, function: Any) -> Any:
     """Decorator: the implementation of one of the above for weights of this class."""
 

@@ -23,7 +23,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.counting import count_window, prepare, way_of_counting
+from kernels.counting import count_last_window, count_window, prepare, way_of_counting
 from kernels.vectors import (
     LANES,
     Tile,
@@ -41,8 +41,8 @@ from kernels.vectors import (
 BOUND_MACS_PER_CYCLE = 341
 
 _VECTORS = LANES // 8
-_TILE = Tile(64, 8, 2 * _VECTORS)
-_nothing_counted = zeros(_TILE)
+_TILES = {pixels: Tile(64, 8, pixels * _VECTORS) for pixels in (1, 2)}
+_no_count_of_one, _no_count_of_two = zeros(_TILES[1]), zeros(_TILES[2])
 _CHANNELS = np.arange(LANES).reshape(2, 8, 4).transpose(0, 2, 1).reshape(-1)
 """Channel held by each lane of the eight registers: 0 4 8 .. 28, 1 5 9 .., ..."""
 
@@ -65,51 +65,62 @@ def lay_out(weights: np.ndarray, source_shape: tuple[int, int, int]) -> Weights:
     return Weights(aligned(panels.transpose(0, 2, 1)))
 
 
-@intrinsic
-def _count_word(
-    typing_context: Any, tile: Any, bits: Any, at: Any, step: Any, words: Any, line: Any
-) -> Any:
-    """Add one word of two pixels, ``bits[at]`` and ``bits[at + step]``, against a line of 64."""
+def _counter(pixels: int) -> Any:
+    """An intrinsic: add one word of each pixel, a step apart, against a line of 64."""
+    tile_type = _TILES[pixels]
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        tile, bits, at, step, words, line = arguments
-        pixels = []
-        for pixel in range(2):
-            where = builder.add(at, builder.mul(step, ir.Constant(step.type, pixel)))
-            pointer = address(context, builder, signature.args[1], bits, where)
-            pixels.append(splat(builder, builder.load(pointer), 8))
-        for number in range(_VECTORS):
-            where = builder.add(line, ir.Constant(line.type, 8 * number))
-            pointer = address(context, builder, signature.args[4], words, where)
-            weights = load_vector(builder, pointer, _TILE.vector)
-            for pixel in range(2):
-                place = pixel * _VECTORS + number
-                different = builder.xor(pixels[pixel], weights)
-                different = call(builder, "llvm.ctpop.v8i64", _TILE.vector, different)
-                total = builder.add(builder.extract_value(tile, place), different)
-                tile = builder.insert_value(tile, total, place)
-        return tile
+    def count(
+        typing_context: Any, tile: Any, bits: Any, at: Any, step: Any, words: Any, line: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            tile, bits, at, step, words, line = arguments
+            values = []
+            for pixel in range(pixels):
+                where = builder.add(at, builder.mul(step, ir.Constant(step.type, pixel)))
+                pointer = address(context, builder, signature.args[1], bits, where)
+                values.append(splat(builder, builder.load(pointer), 8))
+            for number in range(_VECTORS):
+                where = builder.add(line, ir.Constant(line.type, 8 * number))
+                pointer = address(context, builder, signature.args[4], words, where)
+                weights = load_vector(builder, pointer, tile_type.vector)
+                for pixel in range(pixels):
+                    place = pixel * _VECTORS + number
+                    different = builder.xor(values[pixel], weights)
+                    different = call(builder, "llvm.ctpop.v8i64", tile_type.vector, different)
+                    total = builder.add(builder.extract_value(tile, place), different)
+                    tile = builder.insert_value(tile, total, place)
+            return tile
 
-    return _TILE(_TILE, bits, types.intp, types.intp, words, types.intp), generate
+        arguments = (tile_type, bits, types.intp, types.intp, words, types.intp)
+        return tile_type(*arguments), generate
+
+    return intrinsic(count)
 
 
-@intrinsic
-def _narrow(typing_context: Any, tile: Any) -> Any:
-    """The counts of both pixels in 16 bits."""
+def _narrower(pixels: int) -> Any:
+    """An intrinsic: the counts of each pixel in 16 bits."""
+    tile_type = _TILES[pixels]
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        halves = []
-        for first in range(0, _TILE.count, 4):
-            packed = builder.extract_value(arguments[0], first)
-            for number in range(1, 4):
-                shift = constant(_TILE.vector, 16 * number)
-                counts = builder.extract_value(arguments[0], first + number)
-                packed = builder.or_(packed, builder.shl(counts, shift))
-            halves.append(builder.bitcast(packed, ir.VectorType(ir.IntType(16), 32)))
-        pixels = [concatenate(builder, halves[:2]), concatenate(builder, halves[2:])]
-        return context.make_tuple(builder, signature.return_type, pixels)
+    def narrow(typing_context: Any, tile: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            halves = []
+            for first in range(0, tile_type.count, 4):
+                packed = builder.extract_value(arguments[0], first)
+                for number in range(1, 4):
+                    shift = constant(tile_type.vector, 16 * number)
+                    counts = builder.extract_value(arguments[0], first + number)
+                    packed = builder.or_(packed, builder.shl(counts, shift))
+                halves.append(builder.bitcast(packed, ir.VectorType(ir.IntType(16), 32)))
+            parts = [concatenate(builder, halves[i : i + 2]) for i in range(0, len(halves), 2)]
+            return context.make_tuple(builder, signature.return_type, parts)
 
-    return types.UniTuple(sixty4, 2)(_TILE), generate
+        return types.UniTuple(sixty4, pixels)(tile_type), generate
+
+    return intrinsic(narrow)
+
+
+_count_one, _count_two = _counter(1), _counter(2)
+_narrow_one, _narrow_two = _narrower(1), _narrower(2)
 
 
 @way_of_counting(Weights, prepare)
@@ -120,12 +131,24 @@ def _prepare(weights, bits, step):
 @way_of_counting(Weights, count_window)
 def _count_window(weights, panel, bits, row, column, kernel, step):
     words = bits.shape[2]
-    lines = weights.words.shape[1]
-    line = panel * lines * LANES
-    tile = _nothing_counted()
+    line = panel * weights.words.shape[1] * LANES
+    tile = _no_count_of_two()
     for i in range(kernel):
         at = ((row + i) * bits.shape[1] + column) * words
         for place in range(kernel * words):
-            tile = _count_word(tile, bits, at + place, step * words, weights.words, line)
+            tile = _count_two(tile, bits, at + place, step * words, weights.words, line)
             line += LANES
-    return _narrow(tile)
+    return _narrow_two(tile)
+
+
+@way_of_counting(Weights, count_last_window)
+def _count_last_window(weights, panel, bits, row, column, kernel, step):
+    words = bits.shape[2]
+    line = panel * weights.words.shape[1] * LANES
+    tile = _no_count_of_one()
+    for i in range(kernel):
+        at = ((row + i) * bits.shape[1] + column) * words
+        for place in range(kernel * words):
+            tile = _count_one(tile, bits, at + place, step * words, weights.words, line)
+            line += LANES
+    return _narrow_one(tile)[0]

@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.counting import count_window, prepare, way_of_counting
+from kernels.counting import count_last_window, count_window, prepare, way_of_counting
 from kernels.vectors import (
     LANES,
     Tile,
@@ -118,3 +118,9 @@ def _count_window(weights, panel, bits, row, column, kernel, step):
                 line += _BYTES * LANES
             totals = _widen(totals, sums)
     return _both(totals)
+
+
+@way_of_counting(Weights, count_last_window)
+def _count_last_window(weights, panel, bits, row, column, kernel, step):
+    one, _ = count_window(weights, panel, bits, row, column, kernel, step)
+    return one

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from kernels.compiled import kernel
 from kernels.network import STREAM_CLIP
 
 _CLIP = np.int32(STREAM_CLIP)
@@ -37,7 +38,7 @@ def _population_count(typing_context: Any, word: types.Type) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_window(bits, weights, kernel, top, left, counts):
     # bits (rows, columns, words), bordered; weights (k*k*words, outputs); counts uint64 (outputs,)
     words = bits.shape[2]
@@ -54,7 +55,7 @@ def _count_window(bits, weights, kernel, top, left, counts):
                 line += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack_row(flags, out):
     # flags uint8 (64 * words,), 0 or 1; out uint64 (words,). A multiplication gathers eight bits.
     octets = flags.view(np.uint64)
@@ -66,7 +67,7 @@ def _pack_row(flags, out):
         out[word] = value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def convolve_to_bits(bits, weights, kernel, stride, limit, out):
     """``reference.convolve_to_bits``.
 
@@ -89,7 +90,7 @@ def convolve_to_bits(bits, weights, kernel, stride, limit, out):
             _pack_row(flags, out[row, column])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift, stream, out):
     """``reference.mismatches`` and ``reference.add_to_stream`` in one pass.
 
@@ -139,7 +140,7 @@ def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift
                     out[row, column, start + channel] = np.int16(clipped)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def threshold(stream, levels, border, out):
     """``reference.threshold``, into the middle of a bordered map.
 
@@ -158,7 +159,7 @@ def threshold(stream, levels, border, out):
             _pack_row(flags, out[row + border, column + border])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def embedding(stream, levels, out):
     """``reference.embedding``.
 
@@ -187,7 +188,7 @@ def embedding(stream, levels, out):
             _pack_row(flags, out[row, column])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stem(
     image,
     fine_weights,
@@ -246,7 +247,7 @@ def stem(
                 out[row, column, output] = np.int16(value)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest(queries, bank, distances, indices):
     """``reference.nearest``.
 
@@ -275,7 +276,7 @@ def nearest(queries, bank, distances, indices):
         indices[number] = where
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def keep_smaller_distances(point, points, distances):
     """``distances[i] = min(distances[i], bits between point and points[i])``; the farthest then.
 

@@ -7,13 +7,12 @@ one comparison of 64 distances with the best so far follows; that one of them is
 
 from __future__ import annotations
 
-from numba import njit
-
+from kernels.compiled import inlined, kernel
 from kernels.counting import count_window, prepare
 from kernels.vectors import LANES, equal, less, lowest_bit, repeat, smallest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest(weights, entries, panels, first_panel, queries, first_query, distances, indices):
     """``reference.nearest``: the first of equally close entries.
 
@@ -42,7 +41,7 @@ def nearest(weights, entries, panels, first_panel, queries, first_query, distanc
                     _keep_closest(two, panel, entries, query + 1, distances, indices)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _keep_closest(apart, panel, entries, query, distances, indices):
     best = smallest(apart)
     distances[query] = best

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from kernels import network as nw
+from kernels.compiled import inlined, kernel
 from kernels.vectors import (
     LANES,
     WIDE_REGISTERS,
@@ -194,7 +195,7 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
     return types.UniTuple(sixty4, _COARSE_POSITIONS)(_COARSE, types.int32), generate
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _fill_pixels(image, y, row, pixels):
     # One row of the picture, with the leftmost pixel repeated before it.
     width = image.shape[1]
@@ -206,7 +207,7 @@ def _fill_pixels(image, y, row, pixels):
         target[x] = line[x]
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _fine_row(weights, shift, row, first):
     # pixels (3, ..), the uppermost in turn first % 3 -> inner[row]; positions beyond the width are
     # computed from zeros or leftovers and never read.
@@ -228,7 +229,7 @@ def _fine_row(weights, shift, row, first):
             _finish_fine(sums, shift, inner, at, channels)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs):
     """``reference.stem``, and the first block's bits of it.
 
@@ -276,7 +277,7 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
                         signs[row + border, x + border, panel] = greater(value, level)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def embedding(stream, levels, sums, out):
     """``reference.embedding``.
 

@@ -22,12 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    import cv2
+
     from calibration.detector import Detector
     from edge_agent.agent import Agent
     from edge_agent.clock import SystemClock
     from edge_agent.config import load_config
 
     log_to_stderr()
+    # On pictures of this size, OpenCV's threads cost more waiting for each other than they save.
+    cv2.setNumThreads(1)
     config = load_config(arguments.config)
     detector = Detector.load(config.inspection.model, config.inspection.backend)
     detector.warm_up()

@@ -1,0 +1,40 @@
+"""The decorators of our kernels, and where what they compile is kept.
+
+Numba takes a compiled function from its cache if the file that defines it is as old and as long as
+it was. Our functions are put together from several files, and files of a wheel all carry the same
+date: after an update, old machine code could meet new data. So the cache of each version of this
+package is a folder of its own, named by a digest of the sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from numba import njit
+from numba.core import config
+
+
+def _cache_folder() -> Path:
+    """Below ``NUMBA_CACHE_DIR`` if that is set, else beside the sources, else the user's cache."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for source in sorted(package.glob("*.py")):
+        digest.update(source.read_bytes())
+    if config.CACHE_DIR:  # type: ignore[attr-defined]
+        base = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
+    elif os.access(package, os.W_OK):
+        base = package / "__pycache__"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-agent"
+    return base / f"kernels-{digest.hexdigest()[:16]}"
+
+
+config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
+
+kernel = njit(cache=True, nogil=True)
+"""Compiled once a machine, called from Python; runs without the interpreter lock."""
+
+inlined = njit(nogil=True, forceinline=True)
+"""A part of kernels, compiled into each."""
