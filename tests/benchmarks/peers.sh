@@ -3,7 +3,8 @@
 #
 #   tests/benchmarks/peers.sh [FOLDER]      FOLDER for the venvs and results, default build/peers
 #
-# MODEL=FILE.model and MOBILENET=FILE.tflite in the environment add whole inspections.
+# MODEL=FILE.model, IMAGES=FOLDER of good parts for it, and MOBILENET=FILE.tflite in the environment
+# add whole inspections.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(realpath -m "${1:-build/peers}")
@@ -31,7 +32,7 @@ $bench search --json --rounds 30 > "$folder/search.json" 2> "$folder/search.log"
 $bench network --json --rounds 50 > "$folder/network.json" 2> "$folder/network.log"
 results=("$folder/kernels.json" "$folder/search.json" "$folder/network.json")
 if [ -n "${MODEL:-}" ]; then
-    $bench inspect "$MODEL" ${MOBILENET:+--mobilenet "$MOBILENET"} --json > "$folder/inspect.json"
+    $bench inspect "$MODEL" ${IMAGES:+--images "$IMAGES"} ${MOBILENET:+--mobilenet "$MOBILENET"} --json > "$folder/inspect.json"
     results+=("$folder/inspect.json")
 fi
 "$folder/ours/bin/python" tests/benchmarks/table.py "${results[@]}" | tee "$folder/table.md"
