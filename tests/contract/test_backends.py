@@ -79,6 +79,24 @@ def test_same_neighbours(
     np.testing.assert_array_equal(indices, wanted_indices)
 
 
+def _misaligned(array: np.ndarray) -> np.ndarray:
+    shifted = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    shifted[...] = array
+    assert not shifted.flags.aligned
+    return shifted
+
+
+def test_neighbours_of_arrays_that_lie_anyhow_in_memory(backend: Backend) -> None:
+    rng = np.random.default_rng(8)
+    asked = rng.integers(0, 2**64, (9, 3), dtype=np.uint64)
+    bank = rng.integers(0, 2**64, (70, 3), dtype=np.uint64)
+    wanted = reference.nearest(asked, bank)
+    backwards = asked[::-1].copy()[::-1], np.asfortranarray(bank)
+    for queries, entries in (backwards, (_misaligned(asked), _misaligned(bank))):
+        got = backend.index(entries).nearest(queries)
+        np.testing.assert_array_equal(got, wanted)
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     rows=st.integers(1, 9),
