@@ -23,6 +23,7 @@ from edge_agent.record import PartRecord, Result
 from edge_agent.simulator.line import Line
 from edge_agent.sources.make import make_reader, simulator_settings
 from edge_agent.triggers.truth import truth_of
+from firmware_bridge import OutcomeKind
 from tests.firmware_bridge import truth
 from tests.firmware_bridge.simavr_board import RealTimeBoard
 
@@ -89,6 +90,9 @@ def _run(board: RealTimeBoard, model: Path, parts: int) -> tuple[Agent, list[Res
     return agent, results, Line(simulator_settings(source))
 
 
+_JUDGED = (OutcomeKind.PASSED, OutcomeKind.REJECTED)
+
+
 def _kicks(vcd: Path) -> list[tuple[int, int]]:
     """For each pulse of the gate: the part it hit, from 0, and by how many counts it was off."""
     edges = truth.read_vcd(vcd).edges
@@ -115,22 +119,34 @@ def _check(board: RealTimeBoard, model: Path, parts: int) -> None:
     assert len(set(kicked)) == len(kicked), "a part was kicked twice"
     assert max(abs(off) for _, off in kicks) <= 1
 
+    # The machine that runs the test may be too busy for some part's deadline. Such a part must be
+    # named, must pass (that is the late policy here), and must stay an exception.
     said: Counter[tuple[bool, bool]] = Counter()
+    unjudged = set()
     for result in results:
-        assert isinstance(result, PartRecord)
-        seen = truth_of(result.part)
-        assert seen is not None
-        assert seen.part == result.part.number - 1, "the picture shows another part"
-        said[seen.is_defective, result.is_ng] += 1
+        outcome = result.outcome
+        assert outcome is not None
+        if isinstance(result, PartRecord) and outcome.kind in _JUDGED:
+            seen = truth_of(result.part)
+            assert seen is not None
+            assert seen.part == result.part.number - 1, "the picture shows another part"
+            said[seen.is_defective, result.is_ng] += 1
+        else:
+            assert outcome.kind in (OutcomeKind.LATE, OutcomeKind.SKIPPED)
+            unjudged.add(outcome.part - 1)
+    assert not unjudged & set(kicked)
+    assert len(unjudged) <= parts // 10
     done: Counter[tuple[bool, bool]] = Counter()
-    for number in range(parts):
+    for number in set(range(parts)) - unjudged:
         done[line.part(number).defect is not None, number in kicked] += 1
     print(f"said {dict(said)}, done {dict(done)}, counts off {Counter(off for _, off in kicks)}")
+    print(f"without a verdict in time: {len(unjudged)}")
     assert said == done
     assert done[True, True] > done[False, True]
     assert agent.gate is not None
     books = agent.gate.counts
-    assert books.triggers == books.passed + books.rejected == parts
+    assert books.triggers == books.passed + books.rejected + books.late + books.skipped == parts
+    assert books.late + books.skipped == len(unjudged)
     assert books.rejected == len(kicked)
 
 
