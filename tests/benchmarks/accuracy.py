@@ -189,6 +189,7 @@ def main() -> None:
         for name, row in results.items()
     }
     command = f"python -m tests.benchmarks.accuracy --data DIR -o {arguments.output}"
+    command += " --coverage FILE" if arguments.coverage else ""
     coverage = arguments.coverage.read_text() if arguments.coverage else ""
     write_page(arguments.output, measured, RATE, command, coverage)
 

@@ -47,6 +47,11 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
         f" {counted}.",
         "- ms: median of one inspection on the machine that made this page, while it also did other"
         " work; compare within this page only. `edge-agent bench` measures speed properly.",
+        *(
+            []
+            if any("MobileNet" in name for name in methods)
+            else ["- Float teachers were not measured when this page was made: run it again."]
+        ),
         "- `casting` has rotated near-copies across its split: a sanity check, no headline.",
         "",
         f"![image AUROC against milliseconds]({drawing.name})",
