@@ -52,6 +52,9 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
             if any("MobileNet" in name for name in methods)
             else ["- Float teachers were not measured when this page was made: run it again."]
         ),
+        "- Some constants of the calibration (the size of the input, the limits of the rules for"
+        " window, drift and outliers) were chosen while looking at figures of these sets: expect a"
+        " little less on others.",
         "- `casting` has rotated near-copies across its split: a sanity check, no headline.",
         "",
         f"![image AUROC against milliseconds]({drawing.name})",

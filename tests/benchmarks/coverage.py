@@ -101,6 +101,12 @@ def main() -> None:
     network = load_backbone(arguments.backbone)
     columns = ["set", "taught / asked", "promised", "rejected", "95 % interval", "per split"]
     columns += ["left out", "test/good rejected"]
+    print(
+        f"Made by `python -m tests.benchmarks.coverage --data DIR --splits {arguments.splits}`: all"
+        f" good images are split at random {arguments.splits} times, two thirds taught, the rest"
+        f" asked, at a promised false reject rate of {arguments.rate:.0%}; the last column is"
+        " taught on `train/good` and asked on `test/good`.\n"
+    )
     print(f"| {' | '.join(columns)} |")
     print("|---" * len(columns) + "|")
     for folder in data_sets(arguments.data, arguments.sets):
