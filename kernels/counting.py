@@ -69,3 +69,15 @@ def way_of_counting(weights_class: type, function: Any) -> Any:
         return implementation
 
     return register
+
+
+def count_last_as_one_of_two(weights_class: type) -> None:
+    """For ways that count two windows or none: the last one is the first of a pair."""
+
+    def last(
+        weights: Any, panel: Any, bits: Any, row: Any, column: Any, kernel: Any, step: Any
+    ) -> Any:
+        one, _ = count_window(weights, panel, bits, row, column, kernel, step)
+        return one
+
+    way_of_counting(weights_class, count_last_window)(last)

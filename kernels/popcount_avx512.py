@@ -23,6 +23,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from kernels.compiled import inlined
 from kernels.counting import count_last_window, count_window, prepare, way_of_counting
 from kernels.vectors import (
     LANES,
@@ -42,7 +43,6 @@ BOUND_MACS_PER_CYCLE = 341
 
 _VECTORS = LANES // 8
 _TILES = {pixels: Tile(64, 8, pixels * _VECTORS) for pixels in (1, 2)}
-_no_count_of_one, _no_count_of_two = zeros(_TILES[1]), zeros(_TILES[2])
 _CHANNELS = np.arange(LANES).reshape(2, 8, 4).transpose(0, 2, 1).reshape(-1)
 """Channel held by each lane of the eight registers: 0 4 8 .. 28, 1 5 9 .., ..."""
 
@@ -119,36 +119,40 @@ def _narrower(pixels: int) -> Any:
     return intrinsic(narrow)
 
 
-_count_one, _count_two = _counter(1), _counter(2)
-_narrow_one, _narrow_two = _narrower(1), _narrower(2)
-
-
 @way_of_counting(Weights, prepare)
 def _prepare(weights, bits, step):
     pass
 
 
+def _walker(pixels: int) -> Any:
+    """The windows of so many pixels, word by word; gives a Sixty4 each."""
+    nothing, count, narrow = zeros(_TILES[pixels]), _counter(pixels), _narrower(pixels)
+
+    def walk(
+        weights: Any, panel: Any, bits: Any, row: Any, column: Any, kernel: Any, step: Any
+    ) -> Any:
+        words = bits.shape[2]
+        line = panel * weights.words.shape[1] * LANES
+        tile = nothing()
+        for i in range(kernel):
+            at = ((row + i) * bits.shape[1] + column) * words
+            for place in range(kernel * words):
+                tile = count(tile, bits, at + place, step * words, weights.words, line)
+                line += LANES
+        return narrow(tile)
+
+    return inlined(walk)
+
+
+_walk_one = _walker(1)
+_walk_two = _walker(2)
+
+
 @way_of_counting(Weights, count_window)
 def _count_window(weights, panel, bits, row, column, kernel, step):
-    words = bits.shape[2]
-    line = panel * weights.words.shape[1] * LANES
-    tile = _no_count_of_two()
-    for i in range(kernel):
-        at = ((row + i) * bits.shape[1] + column) * words
-        for place in range(kernel * words):
-            tile = _count_two(tile, bits, at + place, step * words, weights.words, line)
-            line += LANES
-    return _narrow_two(tile)
+    return _walk_two(weights, panel, bits, row, column, kernel, step)
 
 
 @way_of_counting(Weights, count_last_window)
 def _count_last_window(weights, panel, bits, row, column, kernel, step):
-    words = bits.shape[2]
-    line = panel * weights.words.shape[1] * LANES
-    tile = _no_count_of_one()
-    for i in range(kernel):
-        at = ((row + i) * bits.shape[1] + column) * words
-        for place in range(kernel * words):
-            tile = _count_one(tile, bits, at + place, step * words, weights.words, line)
-            line += LANES
-    return _narrow_one(tile)[0]
+    return _walk_one(weights, panel, bits, row, column, kernel, step)[0]

@@ -19,7 +19,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.counting import count_last_window, count_window, prepare, way_of_counting
+from kernels.counting import (
+    count_last_as_one_of_two,
+    count_window,
+    prepare,
+    way_of_counting,
+)
 from kernels.vectors import (
     LANES,
     Tile,
@@ -120,7 +125,4 @@ def _count_window(weights, panel, bits, row, column, kernel, step):
     return _both(totals)
 
 
-@way_of_counting(Weights, count_last_window)
-def _count_last_window(weights, panel, bits, row, column, kernel, step):
-    one, _ = count_window(weights, panel, bits, row, column, kernel, step)
-    return one
+count_last_as_one_of_two(Weights)

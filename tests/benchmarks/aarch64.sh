@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(realpath -m "${1:-build/aarch64}")
 python=python3.11
-mkdir -p "$folder/root" "$folder/debs" "$folder/wheels" "$folder/site"
+mkdir -p "$folder/sysroot" "$folder/debs" "$folder/wheels" "$folder/site"
 
 if [ ! -e "$folder/.done" ]; then
     export DEBIAN_FRONTEND=noninteractive
@@ -18,7 +18,7 @@ if [ ! -e "$folder/.done" ]; then
         libc6 libgcc-s1 libstdc++6 zlib1g libexpat1 libffi8 libbz2-1.0 liblzma5 libuuid1 libgomp1 \
         libssl3 libsqlite3-0)
     (cd "$folder/debs" && apt-get download -qq $packages)
-    for package in "$folder"/debs/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
+    for package in "$folder"/debs/*.deb; do dpkg-deb -x "$package" "$folder/sysroot"; done
     .venv/bin/pip download --quiet --dest "$folder/wheels" --only-binary=:all: \
         --python-version 3.11 --platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 \
         --platform manylinux_2_28_aarch64 \
@@ -29,7 +29,7 @@ fi
 
 arm() {
     PYTHONPATH="$PWD:$folder/site" PYTHONDONTWRITEBYTECODE=1 NUMBA_CACHE_DIR="$folder/cache" \
-        qemu-aarch64-static -cpu max -L "$folder/root" "$folder/root/usr/bin/$python" "$@"
+        qemu-aarch64-static -cpu max -L "$folder/sysroot" "$folder/sysroot/usr/bin/$python" "$@"
 }
 
 echo "instructions of the inner loops:"
