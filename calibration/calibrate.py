@@ -15,12 +15,14 @@ from calibration.groups import two_groups
 from calibration.model_file import Model
 from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
-from calibration.patches import PatchLayout
 from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.threshold import Threshold, conformal_threshold
 from kernels.backends import Backend
 from kernels.network import Network
+
+STRIDES = (8, 16)
+"""Of the embeddings that make up a patch: local detail and surroundings."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def calibrate(
         DatasetError: if the folder cannot be taught from; the message says why and names files.
     """
     settings = settings or Settings()
-    network = network.only(PatchLayout().strides)
+    network = network.only(STRIDES)
     images = read_good_images(
         folder, network, backend, settings.roi, settings.input_pixels, progress
     )
@@ -117,7 +119,6 @@ def calibrate(
     model = Model(
         network=network,
         preparation=images.preparation,
-        layout=images.layout,
         bank=normal.bank,
         scoring=normal.scoring,
         threshold=threshold,

@@ -62,7 +62,6 @@ class BitComparison:
         index = self._backend.index(bank.patches, bank.neighbourhoods(rows, columns))
 
         def distances(grid: np.ndarray) -> np.ndarray:
-            apart, _ = index.nearest(grid.reshape(rows * columns, -1))
-            return apart.reshape(rows, columns)
+            return index.nearest([grid])[0]
 
         return distances

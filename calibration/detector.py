@@ -108,8 +108,7 @@ class Detector:
         self.backend: Choice = choice
         size = model.preparation.input_height, model.preparation.input_width
         self._executor = choice.backend.executor(model.network, *size)
-        self._patches: np.ndarray | None = None
-        rows, columns = (length // model.layout.stride for length in size)
+        rows, columns = (length // model.stride for length in size)
         near = model.bank.neighbourhoods(rows, columns)
         self._index = choice.backend.index(model.bank.patches, near)
 
@@ -141,13 +140,10 @@ class Detector:
         prepared = model.preparation.apply(image)
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
-        patches = model.layout.gather(model.network, codes, self._patches)
-        self._patches = patches
         embedded = time.perf_counter()
-        rows, columns, words = patches.shape
-        distances, _ = self._index.nearest(patches.reshape(rows * columns, words))
+        distances, _ = self._index.nearest(codes)
         searched = time.perf_counter()
-        anomaly_map, median = model.scoring.judge(distances.reshape(rows, columns))
+        anomaly_map, median = model.scoring.judge(distances)
         score = float(anomaly_map.max())
         ng = model.threshold.is_ng(score)
         regions = self._regions(anomaly_map, *image.shape[:2]) if ng else ()

@@ -10,10 +10,10 @@ import numpy as np
 from calibration.colour import chroma
 from calibration.errors import DatasetError, ImageMismatch, TooFewImages, UnreadableImage
 from calibration.images import Skipped, check_sizes, list_images, read_image
-from calibration.patches import PatchLayout
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from kernels.backends import Backend
+from kernels.codes import gather
 from kernels.network import Network
 
 MIN_IMAGES = 20
@@ -25,7 +25,6 @@ class GoodImages:
 
     Attributes:
         preparation: how they were cropped and resized.
-        layout: what a patch consists of.
         files: that were read, no two of them alike.
         patches: of each file, uint64 (rows, columns, words).
         chroma: float64, of each file.
@@ -34,7 +33,6 @@ class GoodImages:
     """
 
     preparation: Preparation
-    layout: PatchLayout
     files: tuple[Path, ...]
     patches: tuple[np.ndarray, ...]
     chroma: np.ndarray
@@ -65,7 +63,6 @@ def read_good_images(
     """
     files = list_images(folder)
     skipped = Skipped(len(files))
-    layout = PatchLayout()
     preparation: Preparation | None = None
     executor = None
     sizes: list[tuple[int, int]] = []
@@ -88,7 +85,7 @@ def read_good_images(
             prepared = preparation.apply(image)
         except ImageMismatch:
             continue  # check_sizes below says which images are the odd ones
-        patches = layout.gather(network, executor.run(prepared))
+        patches = gather(executor.run(prepared))
         key = patches.tobytes()
         if key in known:
             copies.append(path)
@@ -100,7 +97,6 @@ def read_good_images(
     unique, grids, colours = zip(*known.values(), strict=True)
     return GoodImages(
         preparation,
-        layout,
         unique,
         grids,
         np.array(colours, np.float64),

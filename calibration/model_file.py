@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from calibration.memory_bank import MemoryBank
-from calibration.patches import PatchLayout
 from calibration.preparation import Preparation, Roi
 from calibration.scoring import Scoring
 from calibration.threshold import Threshold
@@ -23,9 +22,8 @@ class Model:
     """A calibrated model.
 
     Attributes:
-        network: the backbone.
+        network: the backbone, with the embeddings that make up a patch.
         preparation: how images are cropped and resized.
-        layout: what a patch consists of.
         bank: patches of good parts.
         scoring: how distances become the anomaly map.
         threshold: verdicts.
@@ -39,7 +37,6 @@ class Model:
 
     network: Network
     preparation: Preparation
-    layout: PatchLayout
     bank: MemoryBank
     scoring: Scoring
     threshold: Threshold
@@ -54,6 +51,11 @@ class Model:
         """Bits of a patch."""
         return self.bank.bits
 
+    @property
+    def stride(self) -> int:
+        """Pixels of the network's input per patch."""
+        return self.network.strides[0]
+
 
 def save(path: Path, model: Model) -> str:
     """Write a model file; returns its sha256."""
@@ -61,7 +63,6 @@ def save(path: Path, model: Model) -> str:
     manifest = {
         "network": description,
         "preparation": asdict(model.preparation),
-        "layout": asdict(model.layout),
         "window": model.bank.window,
         "smoothing": model.scoring.smoothing,
         "usual_median": model.scoring.usual_median,
@@ -93,7 +94,6 @@ def load(path: Path) -> Model:
         return Model(
             network=network_file.assemble(manifest["network"], own),
             preparation=Preparation(**preparation),
-            layout=PatchLayout(tuple(manifest["layout"]["strides"])),
             bank=MemoryBank(arrays["bank"], manifest["window"], arrays["bank_cells"]),
             scoring=Scoring(
                 manifest["smoothing"], arrays["place"], float(manifest["usual_median"])

@@ -115,7 +115,7 @@ def _facts(
         ("inspected region", f"{roi.width} x {roi.height} px at {roi.x}, {roi.y}"),
         ("network input", f"{preparation.input_width} x {preparation.input_height} px"),
         ("backbone", model.network.name),
-        ("patches", f"{model.bits} bits every {model.layout.stride} px of the input"),
+        ("patches", f"{model.bits} bits every {model.stride} px of the input"),
         ("memory bank", f"{len(model.bank)} patches, {_window(model)}"),
         (
             "whole pictures",

@@ -19,6 +19,9 @@ class Neighbourhoods:
     """Cells of a grid, the entries that came from each, and the cells that each is compared with.
 
     Attributes:
+        rows: of the grid.
+        columns: of the grid.
+        side: of a cell, in patches.
         cell_of_query: int32 (rows * columns,), in the order of the grid, row by row.
         entries: per cell, int32, ascending, and ascending from cell to cell: an entry belongs to
             one cell.
@@ -26,6 +29,9 @@ class Neighbourhoods:
             them with entries.
     """
 
+    rows: int
+    columns: int
+    side: int
     cell_of_query: np.ndarray
     entries: tuple[np.ndarray, ...]
     near: tuple[np.ndarray, ...]
@@ -62,13 +68,15 @@ class Neighbourhoods:
             row, column = divmod(cell, across)
             ring = np.maximum(abs(filled_row - row), abs(filled_column - column))
             near.append(filled[ring <= max(1, ring.min())].astype(np.int32))
-        return cls(cells_of_grid(rows, columns, side), entries, tuple(near))
+        of_queries = cells_of_grid(rows, columns, side)
+        return cls(rows, columns, side, of_queries, entries, tuple(near))
 
     @classmethod
-    def everywhere(cls, entries: int, queries: int) -> Neighbourhoods:
+    def everywhere(cls, entries: int, rows: int, columns: int) -> Neighbourhoods:
         """One cell: every query is compared with every entry."""
+        one_cell, queries = np.zeros(1, np.int32), np.zeros(rows * columns, np.int32)
         everything = np.arange(entries, dtype=np.int32)
-        return cls(np.zeros(queries, np.int32), (everything,), (np.zeros(1, np.int32),))
+        return cls(rows, columns, max(rows, columns), queries, (everything,), (one_cell,))
 
     def met(self, cell: int) -> np.ndarray:
         """The entries that the queries of a cell are compared with: int32, ascending."""

@@ -200,6 +200,11 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Embedding))
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        """At which embeddings leave the network, finest first, in input pixels per patch."""
+        return tuple(embedding.stride for embedding in self.embeddings)
+
+    @property
     def size_multiple(self) -> int:
         """Height and width of a picture must be multiples of this."""
         stride = 4

@@ -1,14 +1,14 @@
 """The stem and the embedding on vectors: the integer ends of the network.
 
-Products of 16-bit numbers are summed in pairs: one instruction multiplies 32 of them and adds
-neighbours (``pmaddwd``; with VNNI, ``vpdpwssd`` also adds them to the sums). Lane = output channel;
-a pair of inputs is broadcast from memory. Sums of a few positions stay in registers while the
-weights of a pair pass by once.
+Lane = output channel; a group of neighbouring inputs is broadcast from memory and multiplied with
+the weights of 16 channels, and the products of a group are summed by the same instruction: four
+bytes with VNNI (``vpdpbusd``), two numbers of 16 bits without (``pmaddwd``). Sums of a few
+positions stay in registers while the weights of a group pass by once.
 
-Bound. At 256 x 256 pixels and 16 inner channels the stem multiplies 128 * 128 * 30 * 16 and
-64 * 64 * 64 * 64 times (inputs in pairs, rows of nine values filled to ten): 24.6 million, at 64
-per cycle (AVX-512 VNNI) 0.39 million cycles, at 21 (AVX2, three instructions a cycle, two for 16
-products) 1.2 million.
+Bound. At 256 x 256 pixels and 16 inner channels the stem multiplies 128 * 128 * 3 rows of nine
+values filled to whole groups * 16, and 64 * 64 * 64 * 64 times: 26 million in bytes, at 128 per
+cycle (two instructions of 64) 0.2 million cycles; 24.6 million in 16 bits, at 21 per cycle (AVX2,
+three instructions a cycle, two for 16 products) 1.2 million.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from kernels import network as nw
 from kernels.compiled import inlined, kernel
 from kernels.vectors import (
     LANES,
+    PRODUCTS_OF_BYTES,
     WIDE_REGISTERS,
     Tile,
     add,
+    add_products,
     address,
     aligned,
     call,
@@ -37,7 +39,6 @@ from kernels.vectors import (
     load_vector,
     maximum,
     minimum,
-    multiply_pairs,
     repeat,
     sixty4,
     splat,
@@ -46,10 +47,11 @@ from kernels.vectors import (
 )
 
 _SUMS = 16  # 32-bit lanes of a vector of sums
-_TAP_ROW = 10  # three pixels of three colours, and one to make pairs
+_GROUP, _INPUT, _WEIGHT = (4, np.uint8, np.int8) if PRODUCTS_OF_BYTES else (2, np.int16, np.int16)
+_GROUPS_OF_ROW = -(-9 // _GROUP)  # three pixels of three colours, filled with zeros
 # Sums must be many enough to hide the latency of the multiplications, and few enough to stay in
 # registers: a vector of sums is one register with AVX-512, two with AVX2, four on aarch64.
-_FINE_POSITIONS, _COARSE_POSITIONS = (8, 4) if WIDE_REGISTERS else (4, 1)
+_FINE_POSITIONS, _COARSE_POSITIONS = (16, 4) if WIDE_REGISTERS else (4, 1)
 _FINE = Tile(32, _SUMS, _FINE_POSITIONS)  # of 16 channels
 _COARSE = Tile(32, _SUMS, _COARSE_POSITIONS * LANES // _SUMS)  # of 64 channels
 
@@ -58,12 +60,15 @@ class Weights(NamedTuple):
     """The stem's parameters in the order in which they are read, and its rows of scratch.
 
     Attributes:
-        fine: int16 (inner / 16, 15, 16, 2): pairs of taps, the two of a pair side by side.
+        fine: (inner / 16, groups, 16, group): the taps of a group side by side.
         fine_bias: int32 (inner,).
-        coarse: int16 (channels / 64, 2 * inner, 64, 2).
+        coarse: (channels / 64, groups, 64, group).
         coarse_bias: int32 (channels,).
-        pixels: int16 (3, 3 * (w + 2) + 128), rows of the picture with the column to the left.
-        inner: int16 (2, w / 2 + spare, inner), rows of the map between the two convolutions.
+        pixels: (3, 3 * (w + 2) + spare), rows of the picture with the column to the left.
+        inner: (2, w / 2 + spare, inner), rows of the map between the two convolutions.
+
+    Groups are of four and ``fine`` and ``coarse`` int8, ``pixels`` and ``inner`` uint8 where
+    ``PRODUCTS_OF_BYTES``; otherwise they are of two, and all int16.
     """
 
     fine: np.ndarray
@@ -77,28 +82,29 @@ class Weights(NamedTuple):
 def lay_out(layer: nw.Stem, width: int) -> Weights:
     """Parameters and scratch for pictures of a width; inner channels are filled up with zeros."""
     fill = -len(layer.fine_bias) % _SUMS
-    fine = np.pad(layer.fine_weights, ((0, fill), (0, 0), (0, 0), (0, 0))).astype(np.int16)
+    fine = np.pad(layer.fine_weights, ((0, fill), (0, 0), (0, 0), (0, 0)))
     inner = len(fine)
-    fine = np.pad(fine.reshape(inner, 3, 9), ((0, 0), (0, 0), (0, _TAP_ROW - 9)))
-    coarse = np.pad(layer.coarse_weights, ((0, 0), (0, 0), (0, 0), (0, fill))).astype(np.int16)
+    row_fill = _GROUPS_OF_ROW * _GROUP - 9
+    fine = np.pad(fine.reshape(inner, 3, 9), ((0, 0), (0, 0), (0, row_fill)))
+    coarse = np.pad(layer.coarse_weights, ((0, 0), (0, 0), (0, 0), (0, fill)))
     return Weights(
-        fine=_in_pairs(fine.reshape(inner, -1), _SUMS),
+        fine=_in_groups(fine.reshape(inner, -1), _SUMS),
         fine_bias=aligned(np.pad(layer.fine_bias, (0, fill))),
-        coarse=_in_pairs(coarse.reshape(layer.channels, -1), LANES),
+        coarse=_in_groups(coarse.reshape(layer.channels, -1), LANES),
         coarse_bias=aligned(layer.coarse_bias),
-        pixels=np.zeros((3, 3 * (width + 2) + 128), np.int16),
-        inner=aligned(np.zeros((2, width // 2 + _FINE_POSITIONS, inner), np.int16)),
+        pixels=np.zeros((3, 3 * (width + 2) + 6 * _FINE_POSITIONS + _GROUP), _INPUT),
+        inner=aligned(np.zeros((2, width // 2 + _FINE_POSITIONS, inner), _INPUT)),
     )
 
 
-def _in_pairs(weights: np.ndarray, lanes: int) -> np.ndarray:
+def _in_groups(weights: np.ndarray, lanes: int) -> np.ndarray:
     outputs, taps = weights.shape
-    pairs = weights.reshape(outputs // lanes, lanes, taps // 2, 2)
-    return aligned(pairs.transpose(0, 2, 1, 3))
+    groups = weights.reshape(outputs // lanes, lanes, taps // _GROUP, _GROUP)
+    return aligned(groups.transpose(0, 2, 1, 3).astype(_WEIGHT))
 
 
 def _accumulator(tile: Tile, positions: int) -> Any:
-    """An intrinsic: add the products of one pair of inputs, at several positions, to a tile."""
+    """An intrinsic: add the products of one group of inputs, at several positions, to a tile."""
 
     def accumulate(
         typing_context: Any, sums: Any, values: Any, at: Any, step: Any, weights: Any, line: Any
@@ -106,22 +112,22 @@ def _accumulator(tile: Tile, positions: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums, values, at, step, weights, line = arguments
             vectors = tile.count // positions
-            products = ir.VectorType(ir.IntType(16), 2 * _SUMS)
+            products = ir.VectorType(ir.IntType(32 // _GROUP), _GROUP * _SUMS)
             inputs = []
             for position in range(positions):
                 where = builder.add(at, builder.mul(step, ir.Constant(step.type, position)))
                 pointer = address(context, builder, signature.args[1], values, where)
-                pair = builder.load(builder.bitcast(pointer, ir.IntType(32).as_pointer()))
-                pair.align = 2
-                inputs.append(builder.bitcast(splat(builder, pair, _SUMS), products))
+                group = builder.load(builder.bitcast(pointer, ir.IntType(32).as_pointer()))
+                group.align = 1
+                inputs.append(builder.bitcast(splat(builder, group, _SUMS), products))
             for number in range(vectors):
-                where = builder.add(line, ir.Constant(line.type, 2 * _SUMS * number))
+                where = builder.add(line, ir.Constant(line.type, _GROUP * _SUMS * number))
                 pointer = address(context, builder, signature.args[4], weights, where)
                 taps = load_vector(builder, pointer, products)
                 for position in range(positions):
                     place = position * vectors + number
-                    product = multiply_pairs(context, builder, inputs[position], taps)
-                    total = builder.add(builder.extract_value(sums, place), product)
+                    total = builder.extract_value(sums, place)
+                    total = add_products(context, builder, total, inputs[position], taps)
                     sums = builder.insert_value(sums, total, place)
             return sums
 
@@ -157,13 +163,15 @@ _accumulate_fine, _accumulate_coarse = (
 )
 
 
-def _shifted(builder: Any, sums: Any, place: int, shift: Any, low: int, high: int) -> Any:
+def _shifted(
+    builder: Any, sums: Any, place: int, shift: Any, low: int, high: int, width: int
+) -> Any:
     value = builder.extract_value(sums, place)
     value = builder.ashr(value, splat(builder, shift, _SUMS))
     kind = value.type
     value = call(builder, f"llvm.smax.v{_SUMS}i32", kind, value, constant(kind, low))
     value = call(builder, f"llvm.smin.v{_SUMS}i32", kind, value, constant(kind, high))
-    return builder.trunc(value, ir.VectorType(ir.IntType(16), _SUMS))
+    return builder.trunc(value, ir.VectorType(ir.IntType(width), _SUMS))
 
 
 @intrinsic
@@ -173,7 +181,7 @@ def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift, inner, at, step = arguments
         for position in range(_FINE_POSITIONS):
-            value = _shifted(builder, sums, position, shift, 0, 255)
+            value = _shifted(builder, sums, position, shift, 0, 255, 32 // _GROUP)
             where = builder.add(at, builder.mul(step, ir.Constant(step.type, position)))
             store_vector(builder, value, address(context, builder, signature.args[2], inner, where))
         return context.get_dummy_value()
@@ -187,7 +195,7 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift = arguments
-        parts = [_shifted(builder, sums, i, shift, -32768, 32767) for i in range(_COARSE.count)]
+        parts = [_shifted(builder, sums, i, shift, -32768, 32767, 16) for i in range(_COARSE.count)]
         each = LANES // _SUMS
         values = [concatenate(builder, parts[i : i + each]) for i in range(0, _COARSE.count, each)]
         return context.make_tuple(builder, signature.return_type, values)
@@ -196,14 +204,12 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
 
 @inlined
-def _fill_pixels(image, y, row, pixels):
-    # One row of the picture, with the leftmost pixel repeated before it.
-    width = image.shape[1]
+def _fill_pixels(image, first, length, row, pixels):
+    # The row of a flat picture that begins at ``first``, its leftmost pixel repeated before it.
     for colour in range(3):
-        pixels[row, colour] = image[y, 0, colour]
-    line = image[y].reshape(3 * width)
-    target = pixels[row, 3 : 3 + 3 * width]
-    for x in range(3 * width):
+        pixels[row, colour] = image[first + colour]
+    line, target = image[first : first + length], pixels[row, 3 : 3 + length]
+    for x in range(length):
         target[x] = line[x]
 
 
@@ -215,15 +221,16 @@ def _fine_row(weights, shift, row, first):
     pitch = pixels.shape[1]
     channels = inner.shape[2]
     width = inner.shape[1] - _FINE_POSITIONS
-    line_length = 2 * _SUMS
+    line_length = _GROUP * _SUMS
     for group in range(weights.fine.shape[0]):
         for column in range(0, width, _FINE_POSITIONS):
             sums = _start_fine(weights.fine_bias, group * _SUMS)
             line = group * weights.fine.shape[1] * line_length
             for i in range(3):
                 at = (first + i) % 3 * pitch + 6 * column
-                for pair in range(_TAP_ROW // 2):
-                    sums = _accumulate_fine(sums, pixels, at + 2 * pair, 6, weights.fine, line)
+                for group_of_row in range(_GROUPS_OF_ROW):
+                    place = at + _GROUP * group_of_row
+                    sums = _accumulate_fine(sums, pixels, place, 6, weights.fine, line)
                     line += line_length
             at = (row * inner.shape[1] + column) * channels + group * _SUMS
             _finish_fine(sums, shift, inner, at, channels)
@@ -248,26 +255,27 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
     inner = weights.inner
     pitch, depth = inner.shape[1] * inner.shape[2], inner.shape[2]
     wants_signs = signs.size > 0
+    flat, length = image.reshape(image.size), 3 * image.shape[1]
     for row in range(rows):
         for half in range(2):
             # The last picture row of one fine row is the first of the next: three take turns.
             fine_row = 2 * row + half
             for i in range(1 if fine_row else 0, 3):
                 y = 2 * fine_row + i - 1
-                _fill_pixels(image, max(y, 0), (y + 1) % 3, weights.pixels)
+                _fill_pixels(flat, max(y, 0) * length, length, (y + 1) % 3, weights.pixels)
             _fine_row(weights, fine_shift, half, 2 * fine_row)
         for panel in range(channels // LANES):
             level = load(threshold, panel * LANES)
             for column in range(0, columns, _COARSE_POSITIONS):
                 sums = _start_coarse(weights.coarse_bias, panel * LANES)
-                line = panel * weights.coarse.shape[1] * 2 * LANES
+                line = panel * weights.coarse.shape[1] * _GROUP * LANES
                 for i in range(2):
                     at = i * pitch + 2 * column * depth
-                    for pair in range(depth):
+                    for place in range(at, at + 2 * depth, _GROUP):
                         sums = _accumulate_coarse(
-                            sums, inner, at + 2 * pair, 2 * depth, weights.coarse, line
+                            sums, inner, place, 2 * depth, weights.coarse, line
                         )
-                        line += 2 * LANES
+                        line += _GROUP * LANES
                 values = _finish_coarse(sums, coarse_shift)
                 for position in range(min(_COARSE_POSITIONS, columns - column)):
                     value = values[position]

@@ -8,7 +8,7 @@ what                x86-64 AVX2            x86-64 AVX-512         aarch64
 ==================  =====================  =====================  =======================
 look up 16 bytes    ``pshufb``             (not used)             ``tbl1``
 (a * b + 2^14)>>15  ``pmulhrsw``           ``pmulhrsw``           ``sqrdmulh``
-sum of products     ``pmaddwd``            ``pmaddwd``            ``smull``, ``smlal``
+sum of products     ``pmaddwd``            ``vpdpbusd`` (VNNI)    ``smull``, ``smlal``
 ==================  =====================  =====================  =======================
 
 ``Sixty4`` is what all kernels agree on: 64 values of 16 bits, one per output channel of a word.
@@ -188,8 +188,23 @@ def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Va
     return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
 
 
-def multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value:
-    """Products of 16-bit lanes, neighbours added: 32 x i16 -> 16 x i32."""
+PRODUCTS_OF_BYTES = WIDE_REGISTERS and "avx512vnni" in host_features()
+"""Whether four products of bytes are summed by one instruction; otherwise two of 16 bits are."""
+
+
+def add_products(context: Any, builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
+    """``sums`` (i32) plus the products of ``inputs`` and ``taps``, neighbours added.
+
+    Four neighbours a sum where :data:`PRODUCTS_OF_BYTES`: 64 x u8 times 64 x i8 on 16 x i32.
+    Otherwise two: 32 x i16 times 32 x i16 on 16 x i32.
+    """
+    if PRODUCTS_OF_BYTES:
+        words = [builder.bitcast(value, sums.type) for value in (inputs, taps)]
+        return call(builder, "llvm.x86.avx512.vpdpbusd.512", sums.type, sums, *words)
+    return builder.add(sums, _multiply_pairs(context, builder, inputs, taps))
+
+
+def _multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value:
     wide = ir.VectorType(_I32, a.type.count // 2)
     if _ARM:
         total = None

@@ -27,7 +27,9 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     words = np.zeros((_CHANNELS, 2), np.uint64)
     yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
-    yield "search", lambda: backend.index(words).nearest(words)
+    yield "search", lambda: backend.index(words).nearest([words[None]])
+    blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]
+    yield "search in blocks", lambda: backend.index(words).nearest(blocks)
     yield (
         "memory bank",
         lambda: portable.keep_smaller_distances(

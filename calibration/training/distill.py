@@ -105,7 +105,12 @@ class Distillation:
         )
         self.targets = Targets.load(teachers).to(self.device)
         self.student = Student(settings.shape)
-        self.read_out = ReadOut(settings.shape.bits, self.targets.channels)
+        # The targets at strides that no bits leave at are not looked at.
+        self._levels = [level for level, bits in enumerate(settings.shape.bits) if bits]
+        self.read_out = ReadOut(
+            [settings.shape.bits[level] for level in self._levels],
+            [self.targets.channels[level] for level in self._levels],
+        )
         self.step = 0
         self._checkpoint = folder / "checkpoint.pt"
         saved = (
@@ -207,24 +212,23 @@ class Distillation:
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
         with torch.no_grad():
-            wanted = targets(original)
+            wanted = [targets(original)[level] for level in self._levels]
         codes = student(relit)
         predicted = self.read_out(codes)
         rng = np.random.default_rng([settings.seed, self.step])
         losses: dict[str, Tensor] = {}
-        for level, stride in enumerate(Student.STRIDES):
-            channels = self.targets.channels[level]
-            losses[f"read{stride}"] = read_out_loss(predicted[level], wanted[level], channels)
-            positions = codes[level].shape[-1] * codes[level].shape[-2]
-            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 64))).to(
-                self.device
-            )
+        strides = [Student.STRIDES[level] for level in self._levels]
+        for place, (level, stride) in enumerate(zip(self._levels, strides, strict=True)):
+            channels, code = self.targets.channels[level], codes[place]
+            losses[f"read{stride}"] = read_out_loss(predicted[place], wanted[place], channels)
+            positions = code.shape[-1] * code.shape[-2]
+            picked = rng.integers(0, positions, (settings.batch, 64))
             losses[f"relation{stride}"] = relation_loss(
-                codes[level], wanted[level], channels, picked
+                code, wanted[place], channels, torch.from_numpy(picked).to(self.device)
             )
-        reading = sum(losses[f"read{s}"] for s in Student.STRIDES)
-        relating = sum(losses[f"relation{s}"] for s in Student.STRIDES)
-        total = (reading + settings.relation_weight * relating) / len(Student.STRIDES)
+        reading = sum(losses[f"read{s}"] for s in strides)
+        relating = sum(losses[f"relation{s}"] for s in strides)
+        total = (reading + settings.relation_weight * relating) / len(strides)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.optimiser.step()

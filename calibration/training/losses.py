@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class ReadOut(nn.Module):
     """Linear predictions of the teachers' maps from bits; used in training only."""
 
-    def __init__(self, bits: tuple[int, ...], channels: list[list[int]]) -> None:
+    def __init__(self, bits: list[int], channels: list[list[int]]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Conv2d(count, sum(parts), 1) for count, parts in zip(bits, channels, strict=True)

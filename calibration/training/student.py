@@ -32,15 +32,28 @@ class Shape:
 
     Attributes:
         stem_channels: channels inside the stem, at half resolution.
-        depths: binary 3x3 blocks at strides 4, 8 and 16 (the block that enters a stride included).
+        blocks: binary blocks at strides 4, 8 and 16, the one that enters a stride included: a digit
+            each, 3 for 3x3 and 1 for 1x1. The first at strides 8 and 16 is 3x3.
         channels: channels at strides 4, 8 and 16, each a multiple of 64, never shrinking.
-        levels: bits per channel that leave the student at strides 4, 8 and 16.
+        levels: bits per channel that leave the student at strides 4, 8 and 16; 0 for none.
+
+    Raises:
+        ValueError: if this is no student.
     """
 
     stem_channels: int = 16
-    depths: tuple[int, int, int] = (2, 4, 4)
+    blocks: tuple[str, str, str] = ("33", "3333", "3333")
     channels: tuple[int, int, int] = (64, 128, 256)
     levels: tuple[int, int, int] = (2, 2, 1)
+
+    def __post_init__(self) -> None:
+        for stride, kernels in zip((4, 8, 16), self.blocks, strict=True):
+            if set(kernels) - {"1", "3"}:
+                raise ValueError(f"blocks are 1x1 or 3x3: 1 or 3 each, not {kernels!r}")
+            if stride > 4 and not kernels.startswith("3"):
+                raise ValueError(f"stride {stride} is entered by a 3x3 block, not by {kernels!r}")
+        if not any(self.levels):
+            raise ValueError("no bits leave the student")
 
     @property
     def bits(self) -> tuple[int, ...]:
@@ -149,11 +162,12 @@ class Stem(nn.Module):
 class BinaryBlock(nn.Module):
     """stream + leaky(norm(binary_conv(sign(stream - threshold)))); pools at stride 2."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.stride, self.repeat = stride, outputs // inputs
+        self.border = kernel // 2
         self.threshold = nn.Parameter(torch.zeros(inputs))
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * 0.05)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel) * 0.05)
         self.norm = nn.BatchNorm2d(outputs)
         self.leak = nn.Parameter(torch.full((outputs,), 0.25))
 
@@ -164,7 +178,8 @@ class BinaryBlock(nn.Module):
             torch.where(self.weight > 0, 1.0, -1.0), self.weight.clamp(-1, 1)
         )
         # Outside the picture every bit is -1: kernels then need no case for the border.
-        bits = F.pad(bits, (1, 1, 1, 1), value=-1.0)
+        if self.border:
+            bits = F.pad(bits, (self.border,) * 4, value=-1.0)
         y = self.norm(F.conv2d(bits, weight, stride=self.stride))
         y = torch.maximum(y, y * self.leak.clamp(0, 1)[:, None, None])
         if self.stride == 2:
@@ -175,8 +190,7 @@ class BinaryBlock(nn.Module):
 
     def export(self) -> nw.BinaryBlock:
         """Fold into integers."""
-        inputs = self.weight.shape[1]
-        count = 9 * inputs
+        count = self.weight[0].numel()
         scale = (
             (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach().double()
         )
@@ -223,7 +237,7 @@ class Embedding(nn.Module):
 
 
 class Student(nn.Module):
-    """Stem, three stages of binary blocks, one embedding per stage."""
+    """Stem, three stages of binary blocks, an embedding after those that have levels."""
 
     STRIDES = (4, 8, 16)
 
@@ -233,27 +247,31 @@ class Student(nn.Module):
         self.stem = Stem(shape.stem_channels, shape.channels[0])
         self.stages = nn.ModuleList()
         inputs = shape.channels[0]
-        for index, (depth, outputs) in enumerate(zip(shape.depths, shape.channels, strict=True)):
+        for index, (kernels, outputs) in enumerate(zip(shape.blocks, shape.channels, strict=True)):
             blocks = []
-            for position in range(depth):
-                entering = index > 0 and position == 0
-                blocks.append(BinaryBlock(inputs, outputs, stride=2 if entering else 1))
+            for position, kernel in enumerate(map(int, kernels)):
+                stride = 2 if index > 0 and position == 0 else 1
+                blocks.append(BinaryBlock(inputs, outputs, kernel, stride))
                 inputs = outputs
             self.stages.append(nn.Sequential(*blocks))
         pairs = zip(shape.channels, shape.levels, strict=True)
-        self.embeddings = nn.ModuleList(Embedding(*pair) for pair in pairs)
+        self.embeddings = nn.ModuleList(
+            Embedding(*pair) if pair[1] else nn.Identity() for pair in pairs
+        )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """image: (n, 3, h, w) floats 0 .. 255, h and w multiples of 16.
 
         Returns:
-            For strides 4, 8, 16: bits as -1/+1 floats, (n, bits, h/stride, w/stride).
+            For strides 4, 8, 16: bits as -1/+1 floats, (n, bits, h/stride, w/stride); without those
+            that no bits leave at.
         """
         stream = self.stem(image)
         codes = []
         for stage, embedding in zip(self.stages, self.embeddings, strict=True):
             stream = stage(stream)
-            codes.append(embedding(stream))
+            if isinstance(embedding, Embedding):
+                codes.append(embedding(stream))
         return codes
 
     def export(self, name: str) -> nw.Network:
@@ -263,5 +281,6 @@ class Student(nn.Module):
             self.stages, self.embeddings, self.STRIDES, strict=True
         ):
             layers += [block.export() for block in stage]
-            layers.append(embedding.export(stride))
+            if isinstance(embedding, Embedding):
+                layers.append(embedding.export(stride))
         return nw.Network(name=name, layers=tuple(layers))

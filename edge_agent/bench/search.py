@@ -51,4 +51,4 @@ def measure(rounds: int, with_peers: bool) -> list[dict[str, Any]]:
 
 def _search(way: str, queries: np.ndarray, bank: np.ndarray) -> Callable[[], object]:
     index = NumbaBackend(way).index(bank)
-    return lambda: index.nearest(queries)
+    return lambda: index.nearest([queries[None]])

@@ -38,12 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--stem-channels", type=int, default=16)
     parser.add_argument(
-        "--depths",
-        type=int,
+        "--blocks",
         nargs=3,
-        default=(2, 4, 4),
-        metavar="N",
-        help="binary blocks at strides 4, 8 and 16",
+        default=("33", "3333", "3333"),
+        metavar="SIDES",
+        help="binary blocks at strides 4, 8 and 16, a digit each: 3 for 3x3, 1 for 1x1",
     )
     parser.add_argument(
         "--channels",
@@ -59,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         default=(2, 2, 1),
         metavar="N",
-        help="bits per channel that leave the network at strides 4, 8 and 16",
+        help="bits per channel that leave the network at strides 4, 8 and 16; 0 for none",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads; all cores if absent")
@@ -80,20 +79,20 @@ def execute(arguments: argparse.Namespace) -> int:
         ) from error
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    settings = Settings(
-        shape=Shape(
-            stem_channels=arguments.stem_channels,
-            depths=tuple(arguments.depths),
-            channels=tuple(arguments.channels),
-            levels=tuple(arguments.levels),
-        ),
-        crops=arguments.crops,
-        crop_px=arguments.crop_px,
-        batch=arguments.batch,
-        learning_rate=arguments.learning_rate,
-        seed=arguments.seed,
-    )
     try:
+        settings = Settings(
+            shape=Shape(
+                stem_channels=arguments.stem_channels,
+                blocks=tuple(arguments.blocks),
+                channels=tuple(arguments.channels),
+                levels=tuple(arguments.levels),
+            ),
+            crops=arguments.crops,
+            crop_px=arguments.crop_px,
+            batch=arguments.batch,
+            learning_rate=arguments.learning_rate,
+            seed=arguments.seed,
+        )
         run = Distillation(settings, arguments.photographs, arguments.teachers, arguments.run)
     except ValueError as error:
         raise ConfigError(str(error)) from error

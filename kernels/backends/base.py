@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
+from kernels.codes import check_codes, gather
 from kernels.errors import ShapeError
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import Network
@@ -92,44 +94,62 @@ class Index(ABC):
                     f"a neighbourhood reaches beyond the bank's {self.entries} entries"
                 )
 
-    def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each query the bank entry that differs in the fewest bits; the first of equals.
+    def nearest(self, codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """For each patch the bank entry that differs in the fewest bits; the first of equals.
 
         Args:
-            queries: uint64 (q, words); with neighbourhoods, exactly those of their grid.
+            codes: what an executor gives: per stride, finest first, uint64 (rows / n, columns / n,
+                words), the words of all strides as many as an entry's. With neighbourhoods, rows
+                and columns are those of their grid.
 
         Returns:
-            Distances in bits, int32 (q,), and indices into the bank, int32 (q,).
+            Distances in bits, int32 (rows, columns), and indices into the bank, likewise. The
+            arrays may be overwritten by the next call.
 
         Raises:
-            ShapeError: if the queries do not match the bank.
+            ShapeError: if the codes do not match the bank.
         """
-        if queries.ndim != 2 or queries.shape[1] != self.words or queries.dtype != np.uint64:
-            raise ShapeError(
-                f"queries for this bank are uint64 (any, {self.words}),"
-                f" not {queries.dtype} {queries.shape}"
-            )
+        check_codes(codes)
+        words = sum(code.shape[2] for code in codes)
+        if words != self.words:
+            raise ShapeError(f"codes of {words} words for a bank of {self.words}")
+        rows, columns, _ = codes[0].shape
         near = self.neighbourhoods
-        if near is not None and len(queries) != len(near.cell_of_query):
+        if near is not None and (rows, columns) != (near.rows, near.columns):
             raise ShapeError(
-                f"{len(queries)} queries, but neighbourhoods of {len(near.cell_of_query)}"
+                f"a grid of {rows} x {columns} patches, but neighbourhoods on one of"
+                f" {near.rows} x {near.columns}"
             )
-        return self._nearest(np.ascontiguousarray(queries))
+        return self._nearest([np.require(code, np.uint64, ["C", "A"]) for code in codes])
 
     @abstractmethod
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Search with contiguous queries of the right width."""
+    def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Search with contiguous, aligned codes that match the bank."""
 
 
-class NumpyIndex(Index):
+class FlatIndex(Index):
+    """Compares whole strings of bits, one patch like the other."""
+
+    def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        patches = gather(codes)
+        rows, columns, words = patches.shape
+        distances, indices = self._nearest_patches(patches.reshape(rows * columns, words))
+        return distances.reshape(rows, columns), indices.reshape(rows, columns)
+
+    @abstractmethod
+    def _nearest_patches(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint64 (q, words) -> distances and indices, int32 (q,)."""
+
+
+class NumpyIndex(FlatIndex):
     """Search with NumPy's bit counting: for machines on which Numba cannot run."""
 
     _QUERIES_AT_ONCE = 32
 
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest_patches(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty(len(queries), np.int32)
         indices = np.empty(len(queries), np.int32)
-        near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, len(queries))
+        near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, 1, len(queries))
         for cell in range(len(near.near)):
             asking = np.flatnonzero(near.cell_of_query == cell)
             met = near.met(cell)

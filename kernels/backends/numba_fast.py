@@ -10,6 +10,7 @@ from kernels import convolution, search, stem
 from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import words_for
+from kernels.codes import gather
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
@@ -112,7 +113,7 @@ class FastExecutor(Executor):
 
 
 class FastIndex(Index):
-    """The bank as filters of a 1x1 convolution, neighbourhood by neighbourhood.
+    """The bank as filters of a 1x1 convolution, cell by cell, stride by stride.
 
     Args:
         bank: uint64 (m, words).
@@ -123,50 +124,51 @@ class FastIndex(Index):
     def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None, way: str) -> None:
         super().__init__(bank, neighbourhoods)
         self._lay_out = way_module(way).lay_out
-        near = neighbourhoods or Neighbourhoods.everywhere(self.entries, 2)
+        self._shapes: list[tuple[int, ...]] = []
+
+    def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        levels = self._levels(codes)
+        shapes = [level.shape for level in levels]
+        if shapes != self._shapes:
+            self._prepare(levels)
+            self._shapes = shapes
+        search_levels = search.nearest if len(levels) == 1 else search.nearest_in_blocks
+        search_levels(*self._bank, *levels, self._distances, self._indices)
+        return self._distances, self._indices
+
+    def _levels(self, codes: list[np.ndarray]) -> list[np.ndarray]:
+        """One grid, or a fine one in blocks under a coarse one if cells are whole blocks."""
+        if len(codes) == 1:
+            return codes
+        block = len(codes[0]) // len(codes[1])
+        if self.neighbourhoods is not None and self.neighbourhoods.side % block:
+            return [gather(codes)]
+        return [codes[0], codes[1] if len(codes) == 2 else gather(codes[1:])]
+
+    def _prepare(self, levels: list[np.ndarray]) -> None:
+        rows, columns, _ = levels[0].shape
+        near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, rows, columns)
         # Copies of a cell's first entry fill its last panel: they are never closer than it.
         padded = [
             np.concatenate([own, np.repeat(own[:1], -len(own) % LANES)]) for own in near.entries
         ]
-        self._entries = np.concatenate(padded).astype(np.int32)
+        entries = np.concatenate(padded).astype(np.int32)
         ends = np.cumsum([0] + [len(own) // LANES for own in padded])
-        met = [
-            np.concatenate([np.arange(ends[cell], ends[cell + 1]) for cell in cells])
-            for cells in near.near
-        ]
-        self._panels = np.concatenate(met).astype(np.int32)
-        self._first_panel = np.cumsum([0] + [len(panels) for panels in met]).astype(np.int32)
-        self._prepare(near)
-
-    def _prepare(self, near: Neighbourhoods) -> None:
-        # Queries are put in the order of their cells, each cell filled up to an even number.
-        count = len(near.cell_of_query)
-        each = np.bincount(near.cell_of_query, minlength=len(near.near))
-        self._first_query = np.cumsum(np.concatenate([[0], each + each % 2])).astype(np.int32)
-        order = np.argsort(near.cell_of_query, kind="stable")
-        place_in_cell = np.arange(count) - np.repeat(np.cumsum(each) - each, each)
-        slots = np.empty(count, np.intp)
-        slots[order] = self._first_query[near.cell_of_query[order]] + place_in_cell
-        self._slots = slots if self.neighbourhoods else slice(count)
-        room = int(self._first_query[-1])
-        self._queries = np.zeros((1, room, self.words), np.uint64)
-        self._distances = np.empty(room, np.int16)
-        self._indices = np.empty(room, np.int32)
-        self._weights = self._lay_out(self.bank[self._entries], self._queries.shape)
-        self._count = count
-
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if len(queries) != self._count:
-            self._prepare(Neighbourhoods.everywhere(self.entries, len(queries)))
-        self._queries[0, self._slots] = queries
-        search.nearest(
-            self._weights,
-            self._entries,
-            self._panels,
-            self._first_panel,
-            self._queries,
-            self._first_query,
-            self._distances,
-            self._indices,
+        met = []
+        for own, cells in enumerate(near.near):
+            own_first = cells[np.argsort(cells != own, kind="stable")]
+            met.append(np.concatenate([np.arange(ends[c], ends[c + 1]) for c in own_first]))
+        words = np.cumsum([level.shape[2] for level in levels])[:-1]
+        parts = np.split(self.bank[entries], words, axis=1)
+        self._bank = (
+            *(
+                self._lay_out(np.ascontiguousarray(part), level.shape)
+                for part, level in zip(parts, levels, strict=True)
+            ),
+            entries,
+            np.concatenate(met).astype(np.int32),
+            np.cumsum([0] + [len(panels) for panels in met]).astype(np.int32),
+            near.side,
         )
-        return self._distances[self._slots].astype(np.int32), self._indices[self._slots].copy()
+        self._distances = np.empty((rows, columns), np.int32)
+        self._indices = np.empty((rows, columns), np.int32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kernels import portable
-from kernels.backends.base import Executor, Index
+from kernels.backends.base import Executor, FlatIndex
 from kernels.bits import words_for
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
@@ -79,16 +79,16 @@ class PortableExecutor(Executor):
         self._steps.append(lambda: portable.embedding(stream, layer.levels, out))
 
 
-class PortableIndex(Index):
+class PortableIndex(FlatIndex):
     """The bank transposed, so that a lane is an entry; one such bank for every neighbourhood."""
 
     def __init__(self, bank: np.ndarray, neighbourhoods: Neighbourhoods | None = None) -> None:
         super().__init__(bank, neighbourhoods)
-        near = neighbourhoods or Neighbourhoods.everywhere(self.entries, 0)
+        near = neighbourhoods or Neighbourhoods.everywhere(self.entries, 0, 0)
         everything_met = [near.met(cell) for cell in range(len(near.near))]
         self._cells = [(met, np.ascontiguousarray(self.bank[met].T)) for met in everything_met]
 
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest_patches(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty(len(queries), np.int32)
         indices = np.empty(len(queries), np.int32)
         near = self.neighbourhoods

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels import reference
-from kernels.backends.base import Backend, Executor, Index
+from kernels.backends.base import Backend, Executor, FlatIndex
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import Network
 
@@ -33,8 +33,8 @@ class ReferenceBackend(Backend):
         return ReferenceIndex(bank, neighbourhoods)
 
 
-class ReferenceIndex(Index):
+class ReferenceIndex(FlatIndex):
     """Searches with ``kernels.reference``."""
 
-    def _nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest_patches(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return reference.nearest(queries, self.bank, self.neighbourhoods)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.calibrate import STRIDES
 from calibration.dataset import Sample, open_dataset
 from calibration.images import list_images, read_image
-from calibration.patches import PatchLayout
 from calibration.preparation import Preparation
 from calibration.progress import Progress
 from kernels.backends import choose
+from kernels.codes import gather
 from kernels.network import Network
 
 INPUT_PIXELS = 336 * 336
@@ -45,13 +46,12 @@ def data_sets(data: Path, names: Iterable[str] = ()) -> list[Path]:
 
 def patched_set(folder: Path, network: Network, cache: Path, progress: Progress) -> PatchedSet:
     """The set's patches, from the cache if it has them."""
-    layout = PatchLayout()
-    network = network.only(layout.strides)
+    network = network.only(STRIDES)
     train = list_images(folder / "train" / "good")
     samples = open_dataset(folder).samples
     file = cache / f"{folder.name}-{network.name}-{digest(network)}.npz"
     if not file.is_file():
-        patches = _patches(train, samples, network, layout, progress)
+        patches = _patches(train, samples, network, progress)
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(file, patches=patches)
     patches = np.load(file)["patches"]
@@ -64,7 +64,6 @@ def _patches(
     train: list[Path],
     samples: tuple[Sample, ...],
     network: Network,
-    layout: PatchLayout,
     progress: Progress,
 ) -> np.ndarray:
     files = [*train, *(sample.path for sample in samples)]
@@ -73,7 +72,7 @@ def _patches(
     executor = choose().backend.executor(network, preparation.input_height, preparation.input_width)
     return np.stack(
         [
-            layout.gather(network, executor.run(preparation.apply(read_image(file))))
+            gather(executor.run(preparation.apply(read_image(file))))
             for file in progress(files, files[0].parents[2].name, len(files))
         ]
     )

@@ -59,24 +59,54 @@ def test_images_that_are_not_contiguous(backend: Backend) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    queries=st.integers(1, 70),
-    entries=st.integers(1, 300),
-    words=st.integers(1, 6),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_same_neighbours(
-    backend: Backend, queries: int, entries: int, words: int, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
+@st.composite
+def _coded_pictures(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray, int]:
+    """Codes at one to three strides, a bank for them, and the side of the cells (0: no window)."""
+    steps = draw(st.lists(st.sampled_from([2, 2, 3]), max_size=2))
+    rows, columns = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     # Few different words make many ties.
     pool = rng.integers(0, 2**64, 4, dtype=np.uint64)
-    asked, bank = rng.choice(pool, (queries, words)), rng.choice(pool, (entries, words))
-    distances, indices = backend.index(bank).nearest(asked)
-    wanted_distances, wanted_indices = reference.nearest(asked, bank)
-    np.testing.assert_array_equal(distances, wanted_distances)
-    np.testing.assert_array_equal(indices, wanted_indices)
+    codes = []
+    for step in [1, *reversed(steps)]:
+        rows, columns = rows * step, columns * step
+        codes.insert(0, rng.choice(pool, (rows, columns, draw(st.integers(1, 4)))))
+    words = sum(code.shape[2] for code in codes)
+    bank = rng.choice(pool, (draw(st.integers(1, 300)), words))
+    return codes, bank, draw(st.integers(0, 4))
+
+
+@settings(max_examples=40, deadline=None)
+@given(picture=_coded_pictures(), seed=st.integers(0, 2**32 - 1))
+def test_same_neighbours(
+    backend: Backend, picture: tuple[list[np.ndarray], np.ndarray, int], seed: int
+) -> None:
+    codes, bank, side = picture
+    rows, columns, _ = codes[0].shape
+    near = None
+    if side:
+        # Entries from few cells leave some neighbourhoods without any.
+        rng = np.random.default_rng(seed)
+        _, cells = cell_count(rows, columns, side)
+        cell_of_entry = np.sort(rng.choice(rng.integers(0, cells, 3), len(bank)))
+        near = Neighbourhoods.around(cell_of_entry, rows, columns, side)
+    found = backend.index(bank, near).nearest(codes)
+    wanted = reference.nearest(_strings(codes), bank, near)
+    for got, want in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(got, want.reshape(rows, columns))
+
+
+def _strings(codes: list[np.ndarray]) -> np.ndarray:
+    """(patches, words), position by position."""
+    rows, columns, _ = codes[0].shape
+    strings = [
+        np.concatenate(
+            [code[y * len(code) // rows, x * code.shape[1] // columns] for code in codes]
+        )
+        for y in range(rows)
+        for x in range(columns)
+    ]
+    return np.array(strings)
 
 
 def _misaligned(array: np.ndarray) -> np.ndarray:
@@ -88,38 +118,13 @@ def _misaligned(array: np.ndarray) -> np.ndarray:
 
 def test_neighbours_of_arrays_that_lie_anyhow_in_memory(backend: Backend) -> None:
     rng = np.random.default_rng(8)
-    asked = rng.integers(0, 2**64, (9, 3), dtype=np.uint64)
+    asked = rng.integers(0, 2**64, (1, 9, 3), dtype=np.uint64)
     bank = rng.integers(0, 2**64, (70, 3), dtype=np.uint64)
-    wanted = reference.nearest(asked, bank)
-    backwards = asked[::-1].copy()[::-1], np.asfortranarray(bank)
-    for queries, entries in (backwards, (_misaligned(asked), _misaligned(bank))):
-        got = backend.index(entries).nearest(queries)
-        np.testing.assert_array_equal(got, wanted)
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    rows=st.integers(1, 9),
-    columns=st.integers(1, 9),
-    side=st.integers(1, 4),
-    entries=st.integers(1, 300),
-    words=st.integers(1, 6),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_same_neighbours_in_a_window(
-    backend: Backend, rows: int, columns: int, side: int, entries: int, words: int, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    pool = rng.integers(0, 2**64, 4, dtype=np.uint64)
-    asked, bank = rng.choice(pool, (rows * columns, words)), rng.choice(pool, (entries, words))
-    _, cells = cell_count(rows, columns, side)
-    # Entries from few cells leave some neighbourhoods without any.
-    cell_of_entry = np.sort(rng.choice(rng.integers(0, cells, 3), entries))
-    near = Neighbourhoods.around(cell_of_entry, rows, columns, side)
-    distances, indices = backend.index(bank, near).nearest(asked)
-    wanted_distances, wanted_indices = reference.nearest(asked, bank, near)
-    np.testing.assert_array_equal(distances, wanted_distances)
-    np.testing.assert_array_equal(indices, wanted_indices)
+    wanted = reference.nearest(asked[0], bank)
+    backwards = asked[:, ::-1].copy()[:, ::-1], np.asfortranarray(bank)
+    for codes, entries in (backwards, (_misaligned(asked), _misaligned(bank))):
+        got = backend.index(entries).nearest([codes])
+        np.testing.assert_array_equal([one[0] for one in got], wanted)
 
 
 def test_wrong_shapes_are_refused(backend: Backend) -> None:
@@ -138,11 +143,15 @@ def test_wrong_shapes_are_refused(backend: Backend) -> None:
         backend.index(np.zeros((0, 2), np.uint64))
     with pytest.raises(ShapeError, match="bank is uint64"):
         backend.index(np.zeros((3, 2), np.int64))
-    near = Neighbourhoods.everywhere(4, 5)
+    near = Neighbourhoods.everywhere(4, 1, 5)
     with pytest.raises(ShapeError, match="beyond the bank"):
         backend.index(np.zeros((3, 2), np.uint64), near)
-    with pytest.raises(ShapeError, match="4 queries, but"):
-        backend.index(np.zeros((4, 2), np.uint64), near).nearest(np.zeros((4, 2), np.uint64))
+    with pytest.raises(ShapeError, match="1 x 4 patches, but"):
+        backend.index(np.zeros((4, 2), np.uint64), near).nearest([np.zeros((1, 4, 2), np.uint64)])
     index = backend.index(np.zeros((3, 2), np.uint64))
-    with pytest.raises(ShapeError, match="queries for this bank"):
-        index.nearest(np.zeros((3, 1), np.uint64))
+    with pytest.raises(ShapeError, match="codes of 1 words for a bank of 2"):
+        index.nearest([np.zeros((1, 3, 1), np.uint64)])
+    with pytest.raises(ShapeError, match="one per stride"):
+        index.nearest([np.zeros((3, 2), np.uint64)])
+    with pytest.raises(ShapeError, match="does not lie evenly"):
+        index.nearest([np.zeros((3, 4, 1), np.uint64), np.zeros((2, 2, 1), np.uint64)])

@@ -1,0 +1,53 @@
+"""Codes: the bits that leave a network at its strides, one grid of patches per stride.
+
+A *patch* is a position of the finest grid. Its bits are those of the finest stride, followed by
+those of the coarser patches that it lies under: local detail and surroundings in one string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernels.errors import ShapeError
+
+
+def gather(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """The strings of bits of all patches.
+
+    Args:
+        codes: finest first, uint64 (rows / n, columns / n, words) each, n = 1 for the first.
+
+    Returns:
+        uint64 (rows, columns, words of all of them), C-contiguous.
+
+    Raises:
+        ShapeError: if these are no codes of one picture.
+    """
+    check_codes(codes)
+    rows, columns, _ = codes[0].shape
+    out = np.empty((rows, columns, sum(code.shape[2] for code in codes)), np.uint64)
+    start = 0
+    for code in codes:
+        times = rows // code.shape[0]
+        end = start + code.shape[2]
+        for i in range(times):
+            for j in range(times):
+                out[i::times, j::times, start:end] = code
+        start = end
+    return out
+
+
+def check_codes(codes: Sequence[np.ndarray]) -> None:
+    """Raises ShapeError if these are no codes of one picture."""
+    if not codes or any(code.ndim != 3 or code.dtype != np.uint64 for code in codes):
+        raise ShapeError("codes are uint64 (rows, columns, words), one per stride")
+    rows, columns, _ = codes[0].shape
+    for code in codes:
+        times = rows // code.shape[0] if code.shape[0] else 0
+        if (code.shape[0] * times, code.shape[1] * times) != (rows, columns):
+            raise ShapeError(
+                f"a grid of {code.shape[0]} x {code.shape[1]} patches does not lie evenly over one"
+                f" of {rows} x {columns}"
+            )
