@@ -1,4 +1,4 @@
-"""From a camera image to what the network reads: crop, resize, red first."""
+"""From a camera image to what the network reads: crop, resize, three channels."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Preparation:
             image: uint8 (h, w, 3) blue first, or (h, w) grey.
 
         Returns:
-            uint8 (input_height, input_width, 3), red first.
+            uint8 (input_height, input_width, 3), blue first; may be a view of ``image``.
 
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
@@ -104,8 +104,7 @@ class Preparation:
         size = (self.input_width, self.input_height)
         if image.shape[:2] != size[::-1]:
             image = cv2.resize(image, size, interpolation=how)
-        code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
-        return cv2.cvtColor(image, code)
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
     def crop(self, image: np.ndarray) -> np.ndarray:
         """The inspected part of an image, scaled to the image's own pixels; a view."""

@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.errors import DamagedFile, NewerFormat, NotOurFile
+from kernels.errors import DamagedFile, NewerFormat, NotOurFile, OlderFormat
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _DIGEST_AT, _VERSION_AT, _MANIFEST_AT = 8, 40, 52
 _ALIGNMENT = 64
 
@@ -41,14 +41,16 @@ class Kind:
     Attributes:
         magic: its first 8 bytes.
         noun: what to call it in a sentence, e.g. "model file".
+        renewal: how to get one of the present format, a sentence.
     """
 
     magic: bytes
     noun: str
+    renewal: str
 
 
-BACKBONE = Kind(b"EA-BBONE", "backbone file")
-MODEL = Kind(b"EA-MODEL", "model file")
+BACKBONE = Kind(b"EA-BBONE", "backbone file", "Export it again with edge-agent train")
+MODEL = Kind(b"EA-MODEL", "model file", "Teach it again with edge-agent calibrate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,7 @@ def read(path: Path, kind: Kind) -> Contents:
         NotOurFile: it is something else.
         DamagedFile: it is truncated or altered.
         NewerFormat: a later version wrote it.
+        OlderFormat: an earlier version wrote it, in a format that is no longer read.
     """
     data = path.read_bytes()
     if data[:8] != kind.magic[: len(data)]:
@@ -119,6 +122,11 @@ def read(path: Path, kind: Kind) -> Contents:
         raise NewerFormat(
             f"{path} has format version {version}, and this software reads up to {FORMAT_VERSION}."
             " Update edge-agent on this machine"
+        )
+    if version < FORMAT_VERSION:
+        raise OlderFormat(
+            f"{path} has format version {version}, and this software reads {FORMAT_VERSION} only."
+            f" {kind.renewal}"
         )
     manifest = json.loads(data[_MANIFEST_AT : _MANIFEST_AT + length])
     base = _MANIFEST_AT + length

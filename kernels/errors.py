@@ -7,7 +7,8 @@
     ├── ContainerError (ValueError)        a file that is not what it should be
     │   ├── NotOurFile                     the first bytes belong to something else
     │   ├── DamagedFile                    truncated, or a bit has changed
-    │   └── NewerFormat                    written by a later version of this software
+    │   ├── NewerFormat                    written by a later version of this software
+    │   └── OlderFormat                    written by an earlier one, which meant other things
     └── BackendUnavailable (RuntimeError)  the library behind a backend is missing or unusable
 """
 
@@ -39,6 +40,10 @@ class DamagedFile(ContainerError):
 
 class NewerFormat(ContainerError):
     """The file is intact, but was written by a newer version of this software."""
+
+
+class OlderFormat(ContainerError):
+    """The file is intact, but its contents meant something else when it was written."""
 
 
 class BackendUnavailable(KernelError, RuntimeError):

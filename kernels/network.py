@@ -60,7 +60,7 @@ class Stem:
     ``clip((sum + bias) >> shift, -32768, 32767)`` is the stream. Rounding is part of the biases.
 
     Attributes:
-        fine_weights: int8 (inner, 3, 3, 3), the last axis red, green, blue.
+        fine_weights: int8 (inner, 3, 3, 3), the last axis blue, green, red.
         fine_bias: int32 (inner,).
         fine_shift: bits to the right.
         coarse_weights: int8 (channels, 2, 2, inner).

@@ -165,7 +165,7 @@ def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
 
     Args:
         network: the backbone.
-        image: uint8 (h, w, 3), red first.
+        image: uint8 (h, w, 3), blue first.
 
     Returns:
         Per embedding, uint64 (h / stride, w / stride, bits / 64).

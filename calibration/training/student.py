@@ -150,7 +150,8 @@ class Stem(nn.Module):
         coarse_shift = int(np.log2(coarse_units // nw.STREAM_STEPS))
         coarse_bias = self.coarse.bias.detach().double() * coarse_units
         return nw.Stem(
-            fine_weights=_as_integers(fine.permute(0, 2, 3, 1), np.int8),
+            # Training reads red first, like the teachers; the product blue first, like OpenCV.
+            fine_weights=_as_integers(fine.permute(0, 2, 3, 1).flip(3), np.int8),
             fine_bias=_as_integers(fine_bias + (1 << fine_shift >> 1), np.int32),
             fine_shift=fine_shift,
             coarse_weights=_as_integers(coarse.permute(0, 2, 3, 1), np.int8),

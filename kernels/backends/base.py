@@ -27,7 +27,7 @@ class Executor(ABC):
         """Bits of each patch.
 
         Args:
-            image: uint8 (height, width, 3), red first.
+            image: uint8 (height, width, 3), blue first, as OpenCV has it.
 
         Returns:
             Per embedding of the network, uint64 (height / stride, width / stride, bits / 64).

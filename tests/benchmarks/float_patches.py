@@ -26,7 +26,7 @@ _BITS = 40.0
 
 
 class FloatPatches(Protocol):
-    """Makes patches of prepared images: uint8 (h, w, 3) red first -> float32 (h/8, w/8, c)."""
+    """Makes patches of prepared images: uint8 (h, w, 3) blue first -> float32 (h/8, w/8, c)."""
 
     name: str
 
@@ -82,7 +82,7 @@ class TeacherPatches:
         import torch
         from torch.nn import functional
 
-        batch = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]
+        batch = torch.from_numpy(image[:, :, ::-1].astype(np.float32)).permute(2, 0, 1)[None]
         with torch.no_grad():
             _, fine, coarse = self._teacher(batch).values()
             both = [

@@ -14,13 +14,13 @@ def test_the_aspect_ratio_is_kept() -> None:
     assert (square.input_height, square.input_width) == (256, 256)
 
 
-def test_the_region_is_what_reaches_the_network_red_first() -> None:
+def test_the_region_is_what_reaches_the_network() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[20:60, 50:110] = (10, 20, 30)  # blue, green, red
     fitted = Preparation.fit((100, 200), Roi(50, 20, 60, 40), 48 * 32, 16)
     prepared = fitted.apply(image)
     assert prepared.shape == (32, 48, 3)
-    assert (prepared == (30, 20, 10)).all()
+    assert (prepared == (10, 20, 30)).all()
 
 
 def test_grey_is_spread_over_three_channels() -> None:

@@ -52,7 +52,7 @@ def _on_the_grid(blocks: tuple[str, str, str]) -> Student:
 def _agreement(student: Student) -> list[float]:
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (64, 96, 3)).astype(np.uint8)
-    codes = reference.run(student.export("s"), image)
+    codes = reference.run(student.export("s"), image[:, :, ::-1])
     with torch.no_grad():
         wanted = student(torch.from_numpy(image).permute(2, 0, 1)[None].float())
     return [

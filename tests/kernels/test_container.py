@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kernels import container
-from kernels.errors import ContainerError, DamagedFile, NewerFormat, NotOurFile
+from kernels.errors import ContainerError, DamagedFile, NewerFormat, NotOurFile, OlderFormat
 
 ARRAYS = {
     "bits": np.arange(7, dtype=np.uint64) << np.uint64(57),
@@ -72,7 +72,17 @@ def test_a_newer_version_is_intact_and_says_what_to_do(
     monkeypatch.setattr(container, "FORMAT_VERSION", 99)
     container.write(file, container.MODEL, {}, ARRAYS)
     monkeypatch.undo()
-    with pytest.raises(NewerFormat, match=r"version 99, and this software reads up to 1.*Update"):
+    with pytest.raises(NewerFormat, match=r"version 99, and this software reads up to 2.*Update"):
+        container.read(file, container.MODEL)
+
+
+def test_an_older_version_says_how_to_make_the_file_anew(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "FORMAT_VERSION", 1)
+    container.write(file, container.MODEL, {}, ARRAYS)
+    monkeypatch.undo()
+    with pytest.raises(OlderFormat, match=r"version 1.*reads 2 only.*calibrate"):
         container.read(file, container.MODEL)
 
 
@@ -99,6 +109,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 
 def test_all_errors_are_container_errors() -> None:
-    for error in (NotOurFile, DamagedFile, NewerFormat):
+    for error in (NotOurFile, DamagedFile, NewerFormat, OlderFormat):
         assert issubclass(error, ContainerError)
         assert issubclass(error, ValueError)
