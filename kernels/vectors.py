@@ -369,11 +369,13 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
 def mean_of_four(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """(a + b + c + d + 2) >> 2, without overflow."""
 
+    # With x = 4 * (x >> 2) + (x & 3), everything stays within 16 bits.
     def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
-        wide = ir.VectorType(_I32, LANES)
-        total = constant(wide, 2)
+        two, three = constant(_SIXTY4, 2), constant(_SIXTY4, 3)
+        quarters, rest = constant(_SIXTY4, 0), two
         for value in arguments:
-            total = builder.add(total, builder.sext(value, wide))
-        return builder.trunc(builder.ashr(total, constant(wide, 2)), _SIXTY4)
+            quarters = builder.add(quarters, builder.ashr(value, two))
+            rest = builder.add(rest, builder.and_(value, three))
+        return builder.add(quarters, builder.lshr(rest, two))
 
     return sixty4(sixty4, sixty4, sixty4, sixty4), generate

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_agent.bench.remote import RemoteCall
 
-_SAMPLE_US = 1000.0
+_SAMPLE_US = 5000.0
 """A sample lasts at least about this long, so that caches are as warm as they
 are in use, and reading the clock does not count."""
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.scoring import Scoring, place_of
+from calibration.scoring import Scoring, median_of, place_of
 
 
 def test_a_place_where_good_parts_vary_counts_less() -> None:
@@ -30,3 +30,9 @@ def test_drift_is_taken_out_but_not_a_part_that_is_wrong_all_over(
     usual = scoring.map_of(distances)
     relative = Scoring(1.0, scoring.place, usual_median=float(np.median(usual)))
     np.testing.assert_allclose(relative.map_of(distances * factor), usual * left, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (4, 6)])
+def test_the_median_is_numpys(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    assert median_of(values) == float(np.median(values))
