@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +19,9 @@ from calibration.outliers import stand_apart
 from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.threshold import Threshold, conformal_threshold
+from calibration.ways import Choice, Wishes, choose_way
 from kernels.backends import Backend
 from kernels.network import Network
-
-STRIDES = (8, 16)
-"""Of the embeddings that make up a patch: local detail and surroundings."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,15 @@ class Settings:
     Attributes:
         false_reject_rate: share of good parts that may be rejected.
         roi: part of the images to inspect; None for everything.
-        input_pixels: size of the network's input, height times width, roughly.
+        wishes: what is decided of the way of looking; the rest is tried.
         keep_all: use every image, however little it looks like the others.
         seed: of the folds and the bank.
-        normal: what of the description of good parts is forced.
+        normal: what of the description of good parts is forced; its window is the one chosen.
     """
 
     false_reject_rate: float = 0.001
     roi: Roi | None = None
-    input_pixels: int = 336 * 336
+    wishes: Wishes = field(default_factory=Wishes)
     keep_all: bool = False
     seed: int = 0
     normal: NormalSettings = field(default_factory=NormalSettings)
@@ -67,6 +66,7 @@ class Calibration:
 
     Attributes:
         model: ready to be saved.
+        choice: the way of looking, and how others fared.
         threshold: the same as the model's.
         held_out: files of the good images, each of which was held out once.
         scores: float64, their scores in the same order, from banks that had not seen them.
@@ -77,6 +77,7 @@ class Calibration:
     """
 
     model: Model
+    choice: Choice
     threshold: Threshold
     held_out: tuple[Path, ...]
     scores: np.ndarray
@@ -88,7 +89,7 @@ class Calibration:
 
 def calibrate(
     folder: Path,
-    network: Network,
+    networks: Sequence[Network],
     backend: Backend,
     settings: Settings | None = None,
     progress: Progress = silent,
@@ -100,8 +101,8 @@ def calibrate(
 
     Args:
         folder: with images of good parts.
-        network: the backbone.
-        backend: that runs it; any gives the same model.
+        networks: the backbones to choose from.
+        backend: that runs them; any gives the same bits.
         settings: how.
         progress: shows how far it is.
 
@@ -109,15 +110,19 @@ def calibrate(
         DatasetError: if the folder cannot be taught from; the message says why and names files.
     """
     settings = settings or Settings()
-    network = network.only(STRIDES)
+    choice = choose_way(
+        folder, networks, backend, settings.wishes, settings.roi, settings.seed, progress
+    )
+    way = choice.way
+    settings = replace(settings, normal=replace(settings.normal, window=way.window))
     images = read_good_images(
-        folder, network, backend, settings.roi, settings.input_pixels, progress
+        folder, way.network, backend, settings.roi, way.input_pixels, progress
     )
     normal, used, suspicious = _describe(images, backend, settings, progress)
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
     warnings = _warnings(images)
     model = Model(
-        network=network,
+        network=way.network,
         preparation=images.preparation,
         bank=normal.bank,
         scoring=normal.scoring,
@@ -134,11 +139,22 @@ def calibrate(
             "warnings": list(warnings),
             "skipped": list(images.skipped),
             "seed": settings.seed,
-            "reasons": normal.reasons,
+            "reasons": {"way": choice.reason, "drift": normal.drift_reason},
+            "trials": [
+                {
+                    "backbone": trial.way.network.name,
+                    "input_px": round(trial.way.input_pixels**0.5),
+                    "window": trial.way.window,
+                    "auroc": round(trial.found, 4),
+                    "ms": round(trial.ms, 2),
+                }
+                for trial in choice.trials
+            ],
         },
     )
     return Calibration(
         model,
+        choice,
         threshold,
         tuple(images.files[i] for i in used),
         normal.scores,

@@ -62,6 +62,7 @@ def write_report(path: Path, calibration: Calibration, detector: Detector) -> fl
         suspicious=_suspicious(calibration, detector),
         histogram=histogram(calibration.scores, calibration.threshold),
         pictures="\n".join(figures),
+        trials=_trials(calibration),
         rows="\n".join(
             f"<tr><td>{html.escape(key)}</td><td>{html.escape(value)}</td></tr>"
             for key, value in _facts(calibration, detector, latency_ms)
@@ -122,6 +123,7 @@ def _facts(
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")
             + f"; {model.origin['reasons']['drift']}",
         ),
+        ("way of looking", model.origin["reasons"]["way"]),
         ("good images", f"{len(calibration.held_out)}, each held out once"),
         (
             "inspection on the calibrating machine",
@@ -136,10 +138,28 @@ def _facts(
 def _window(model: Model) -> str:
     window = model.bank.window
     if window:
-        compared = f"each compared with those from around its place (cells of {window} x {window})"
-    else:
-        compared = "each compared with all of them"
-    return f"{compared}; {model.origin['reasons']['window']}"
+        return f"each compared with those from around its place (cells of {window} x {window})"
+    return "each compared with all of them"
+
+
+def _trials(calibration: Calibration) -> str:
+    """The ways of looking that were tried, as a section of the report."""
+    choice = calibration.choice
+    if not choice.trials:
+        return ""
+    rows = "\n".join(
+        f"<tr><td>{'<strong>' if trial.way == choice.way else ''}{html.escape(trial.way.words)}"
+        f"{'</strong>' if trial.way == choice.way else ''}</td>"
+        f"<td>{trial.found:.3f}</td><td>{trial.ms:.1f} ms</td></tr>"
+        for trial in choice.trials
+    )
+    return (
+        "<h2>Ways of looking that were tried</h2>\n"
+        '<p class="soft">On some of the good images defects were drawn, many of them hard to see.'
+        " The AUROC says how well a way tells these pictures from the same ones without: 1 is"
+        " always, 0.5 is guessing. It compares ways with each other; real defects are others.</p>\n"
+        f"<table><tr><td></td><td>AUROC</td><td>time here</td></tr>{rows}</table>"
+    )
 
 
 def _figure(picture: np.ndarray, caption: str) -> str:

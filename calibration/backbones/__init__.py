@@ -11,11 +11,24 @@ from kernels.network import Network
 
 DEFAULT = "base"
 
+ANY = "auto"
+"""Stands for all shipped backbones: calibration takes the one that suits the parts."""
+
 
 def backbone_names() -> list[str]:
     """Names of the shipped backbones."""
     folder = resources.files(__package__)
     return sorted(f.name.removesuffix(".bnn") for f in folder.iterdir() if f.name.endswith(".bnn"))
+
+
+def load_backbones(name: str) -> list[Network]:
+    """All shipped backbones for :data:`ANY`, otherwise the one of this name.
+
+    Raises:
+        CalibrationError: if there is none of that name.
+        ContainerError: if the file is not a good one.
+    """
+    return [load_backbone(each) for each in (backbone_names() if name == ANY else [name])]
 
 
 def load_backbone(name: str = DEFAULT) -> Network:

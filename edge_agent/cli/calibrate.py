@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.console import add_backend, add_json, positive_count, print_json, progress_bar
+from edge_agent.cli.console import (
+    add_backend,
+    add_json,
+    positive_count,
+    positive_number,
+    print_json,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from calibration.calibrate import Suspicious
@@ -44,15 +51,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--roi", metavar="X,Y,W,H", help="inspect only this region, in pixels")
     parser.add_argument(
-        "--backbone", default="base", metavar="NAME", help="a shipped backbone, or a .bnn file"
+        "--backbone",
+        default="auto",
+        metavar="NAME",
+        help="a shipped backbone, or a .bnn file (default: the shipped one that suits the parts)",
+    )
+    parser.add_argument(
+        "--budget-ms",
+        type=positive_number,
+        metavar="MS",
+        help="what an inspection may take on this machine; calibrate on the one that will inspect",
     )
     parser.add_argument(
         "--window",
         type=_window,
         metavar="PATCHES",
         help="for parts that come in one pose: compare each cell of so many patches a side only"
-        " with its surroundings; 0 compares everything (default: 2 or 0, whichever describes the"
-        " good parts better)",
+        " with its surroundings; 0 compares everything (default: 2 or 0, whichever finds more of"
+        " the defects drawn on good parts)",
     )
     parser.add_argument(
         "--drift",
@@ -63,10 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-px",
         type=positive_count,
-        default=336,
         metavar="PX",
         help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
-        " smaller defects and takes longer (default: 336)",
+        " smaller defects and takes longer (default: what suits the parts, 256 to 448)",
     )
     parser.add_argument(
         "--keep-all",
@@ -92,12 +107,13 @@ def _print_suspicious(suspicious: Sequence[Suspicious]) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from calibration import model_file
-    from calibration.backbones import load_backbone
+    from calibration.backbones import load_backbones
     from calibration.calibrate import Settings, calibrate
     from calibration.detector import Detector
     from calibration.normal import NormalSettings
     from calibration.preparation import Roi
     from calibration.report import write_report
+    from calibration.ways import Wishes
     from edge_agent.errors import ConfigError
     from kernels.backends import choose
 
@@ -113,13 +129,17 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = Settings(
         false_reject_rate=arguments.false_reject_rate,
         roi=roi,
-        input_pixels=arguments.input_px**2,
+        wishes=Wishes(
+            input_pixels=arguments.input_px**2 if arguments.input_px else None,
+            window=arguments.window,
+            budget_ms=arguments.budget_ms,
+        ),
         keep_all=arguments.keep_all,
-        normal=NormalSettings(window=arguments.window, drift=arguments.drift),
+        normal=NormalSettings(drift=arguments.drift),
     )
     backend = choose(arguments.backend).backend
-    network = load_backbone(arguments.backbone)
-    result = calibrate(arguments.good_dir, network, backend, settings, progress_bar)
+    networks = load_backbones(arguments.backbone)
+    result = calibrate(arguments.good_dir, networks, backend, settings, progress_bar)
     detector = Detector(result.model, arguments.backend)
     report = output.with_suffix(".html")
     latency_ms = write_report(report, result, detector)
@@ -135,6 +155,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 "supported_false_reject_rate": result.threshold.supported_rate,
                 "held_out": result.threshold.held_out,
                 "good_images": result.model.origin["good_images"],
+                "backbone": result.model.network.name,
+                "input_px": round(result.choice.way.input_pixels**0.5),
                 "window": result.model.bank.window,
                 "drift": bool(result.model.scoring.usual_median),
                 "suspicious": [
@@ -143,6 +165,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 ],
                 "warnings": list(result.warnings),
                 "reasons": result.model.origin["reasons"],
+                "trials": result.model.origin["trials"],
                 "skipped": list(result.skipped),
                 "latency_ms": round(latency_ms, 3),
                 "backend": detector.backend.backend.name,
@@ -155,9 +178,11 @@ def execute(arguments: argparse.Namespace) -> int:
         print(f"please check: {warning}")
     _print_suspicious(result.suspicious)
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
-    window = "with a window" if result.model.bank.window else "without a window"
     reasons = result.model.origin["reasons"]
-    print(f"{window}: {reasons['window']}")
+    if result.choice.trials:
+        print(f"looks with {reasons['way']}")
+    else:
+        print(f"looks with {result.choice.way.words}: {reasons['way']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
     print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")

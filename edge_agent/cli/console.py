@@ -50,6 +50,14 @@ def positive_count(text: str) -> int:
     return value
 
 
+def positive_number(text: str) -> float:
+    """An argument that is an amount of something."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"more than 0, not {text}")
+    return value
+
+
 def log_to_stderr() -> None:
     """Log lines for people at a terminal and for the journal, which adds the time itself."""
     time = "%(asctime)s " if sys.stderr.isatty() else ""

@@ -17,17 +17,20 @@ from calibration.errors import DatasetError, TooFewImages
 from calibration.evaluate import evaluate
 from calibration.normal import NormalSettings
 from calibration.report import write_report
+from calibration.ways import Wishes
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
 
 SETTINGS = Settings(
-    false_reject_rate=0.05, input_pixels=96 * 128, normal=NormalSettings(window=2, drift=False)
+    false_reject_rate=0.05,
+    wishes=Wishes(input_pixels=96 * 128, window=2),
+    normal=NormalSettings(drift=False),
 )
 BACKEND = choose("numba").backend
 
 
 def _teach(folder: Path, settings: Settings = SETTINGS) -> Calibration:
-    return calibrate(folder, load_backbone(), BACKEND, settings)
+    return calibrate(folder, [load_backbone()], BACKEND, settings)
 
 
 def _spoil(folder: Path, count: int) -> set[str]:

@@ -19,18 +19,21 @@ from calibration.evaluate import evaluate
 from calibration.normal import NormalSettings
 from calibration.preparation import Roi
 from calibration.report import write_report
+from calibration.ways import Wishes
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
 SETTINGS = Settings(
-    false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+    false_reject_rate=0.1,
+    wishes=Wishes(input_pixels=96 * 128, window=2),
+    normal=NormalSettings(bank_entries=300),
 )
 BACKEND = choose("numba").backend
 
 
 def _teach(folder: Path, settings: Settings = SETTINGS) -> Calibration:
-    return calibrate(folder, load_backbone(), BACKEND, settings)
+    return calibrate(folder, [load_backbone()], BACKEND, settings)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,7 @@ def test_figures_agree_with_single_inspections(dataset: Path, taught: Calibratio
 
 @pytest.mark.parametrize("backend", ["tflite", "onnx", "reference"])
 def test_every_backend_gives_identical_scores(dataset: Path, backend: str) -> None:
-    taught = calibrate(dataset / "train" / "good", tiny_network(), BACKEND, SETTINGS)
+    taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, SETTINGS)
     one, other = Detector(taught.model), Detector(taught.model, backend)
     for path in sorted((dataset / "test" / "gash").iterdir())[:3]:
         image = cv2.imread(str(path))
@@ -129,7 +132,7 @@ def test_outside_the_region_of_interest_nothing_is_seen(dataset: Path) -> None:
     settings = Settings(
         false_reject_rate=0.1,
         roi=Roi(0, 0, 64, 96),
-        input_pixels=96 * 64,
+        wishes=Wishes(input_pixels=96 * 64, window=0),
         normal=NormalSettings(bank_entries=300),
     )
     detector = Detector(_teach(dataset / "train" / "good", settings).model)
@@ -190,8 +193,12 @@ def test_images_of_different_sizes(tmp_path: Path, odd: str) -> None:
 def test_a_window_is_kept_in_the_model_and_gives_the_same_on_every_backend(
     dataset: Path, tmp_path: Path
 ) -> None:
-    settings = replace(SETTINGS, normal=NormalSettings(window=2, bank_entries=600))
-    taught = calibrate(dataset / "train" / "good", tiny_network(), BACKEND, settings)
+    settings = replace(
+        SETTINGS,
+        wishes=Wishes(input_pixels=96 * 128, window=2),
+        normal=NormalSettings(bank_entries=600),
+    )
+    taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, settings)
     model_file.save(tmp_path / "w.model", taught.model)
     back = model_file.load(tmp_path / "w.model")
     assert back.bank.window == 2

@@ -16,6 +16,7 @@ from calibration.calibrate import Settings, calibrate
 from calibration.errors import ImageMismatch
 from calibration.model_file import save
 from calibration.normal import NormalSettings
+from calibration.ways import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.tables import Archive, Config, FolderSource, Inspection, Mqtt, Station
@@ -41,10 +42,12 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(parts: Path) -> Path:
     settings = Settings(
-        false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+        false_reject_rate=0.1,
+        wishes=Wishes(input_pixels=96 * 128, window=2),
+        normal=NormalSettings(bank_entries=300),
     )
     backend = choose("numba").backend
-    result = calibrate(parts / "train" / "good", tiny_network(), backend, settings)
+    result = calibrate(parts / "train" / "good", [tiny_network()], backend, settings)
     save(parts / "ring.model", result.model)
     return parts / "ring.model"
 

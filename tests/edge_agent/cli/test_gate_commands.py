@@ -15,6 +15,7 @@ import pytest
 from calibration.calibrate import Settings, calibrate
 from calibration.model_file import save
 from calibration.normal import NormalSettings
+from calibration.ways import Wishes
 from edge_agent.cli.main import main
 from firmware_bridge import Output, SerialTransport, VirtualBoard, VirtualPty
 from firmware_bridge.wire import messages
@@ -28,9 +29,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     write_good(folder / "good", 40)
     settings = Settings(
-        false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+        false_reject_rate=0.1,
+        wishes=Wishes(input_pixels=96 * 128, window=2),
+        normal=NormalSettings(bank_entries=300),
     )
-    result = calibrate(folder / "good", tiny_network(), choose("numba").backend, settings)
+    result = calibrate(folder / "good", [tiny_network()], choose("numba").backend, settings)
     save(folder / "ring.model", result.model)
     return folder / "ring.model"
 

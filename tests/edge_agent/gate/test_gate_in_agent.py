@@ -18,6 +18,7 @@ from calibration import Detector
 from calibration.calibrate import Settings, calibrate
 from calibration.model_file import save
 from calibration.normal import NormalSettings
+from calibration.ways import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.tables import (
@@ -52,9 +53,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     write_good(folder / "good", 40)
     settings = Settings(
-        false_reject_rate=0.1, input_pixels=96 * 128, normal=NormalSettings(bank_entries=300)
+        false_reject_rate=0.1,
+        wishes=Wishes(input_pixels=96 * 128, window=2),
+        normal=NormalSettings(bank_entries=300),
     )
-    result = calibrate(folder / "good", tiny_network(), choose("numba").backend, settings)
+    result = calibrate(folder / "good", [tiny_network()], choose("numba").backend, settings)
     save(folder / "ring.model", result.model)
     return folder / "ring.model"
 
