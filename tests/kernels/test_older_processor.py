@@ -1,0 +1,51 @@
+"""The kernels as they are on an x86-64 processor with AVX2 and nothing newer.
+
+Numba compiles for the processor that two variables name, and the newer ones run what it makes.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from kernels.vectors import host_features
+
+AVX2 = (
+    "+64bit,+cx16,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+bmi,"
+    "+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sahf,+xsave,+xsaveopt"
+)
+
+COMPARE = """
+import numpy as np
+from kernels import reference
+from kernels.backends.numba import NumbaBackend
+from kernels.processor import available_ways
+from kernels.vectors import PRODUCTS_OF_BYTES, WIDE_REGISTERS
+from tests.random_networks import random_network
+
+assert not WIDE_REGISTERS and not PRODUCTS_OF_BYTES
+assert "lookup" in available_ways() and "popcount-avx512" not in available_ways()
+rng = np.random.default_rng(0)
+for seed in range(4):
+    network = random_network(seed)
+    sides = network.size_multiple * 3, network.size_multiple * 2
+    image = rng.integers(0, 256, (*sides, 3)).astype(np.uint8)
+    wanted = reference.run(network, image)
+    for got, want in zip(NumbaBackend("lookup").executor(network, *sides).run(image), wanted):
+        np.testing.assert_array_equal(got, want)
+print("the same")
+"""
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or "avx2" not in host_features(), reason="needs AVX2"
+)
+def test_the_same_bits_with_avx2_alone() -> None:
+    environment = os.environ | {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2}
+    command = [sys.executable, "-c", COMPARE]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.stdout == "the same\n", done.stderr
