@@ -18,8 +18,8 @@ from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.preparation import Roi
 from calibration.progress import Progress, silent
+from calibration.setups import Choice, Wishes, choose_setup
 from calibration.threshold import Threshold, conformal_threshold
-from calibration.ways import Choice, Wishes, choose_way
 from kernels.backends import Backend
 from kernels.network import Network
 
@@ -31,7 +31,7 @@ class Settings:
     Attributes:
         false_reject_rate: share of good parts that may be rejected.
         roi: part of the images to inspect; None for everything.
-        wishes: what is decided of the way of looking; the rest is tried.
+        wishes: what is decided of the setup; the rest is tried.
         keep_all: use every image, however little it looks like the others.
         seed: of the folds and the bank.
         normal: what of the description of good parts is forced; its window is the one chosen.
@@ -66,7 +66,7 @@ class Calibration:
 
     Attributes:
         model: ready to be saved.
-        choice: the way of looking, and how others fared.
+        choice: the setup, and how others fared.
         threshold: the same as the model's.
         held_out: files of the good images, each of which was held out once.
         scores: float64, their scores in the same order, from banks that had not seen them.
@@ -110,19 +110,19 @@ def calibrate(
         DatasetError: if the folder cannot be taught from; the message says why and names files.
     """
     settings = settings or Settings()
-    choice = choose_way(
+    choice = choose_setup(
         folder, networks, backend, settings.wishes, settings.roi, settings.seed, progress
     )
-    way = choice.way
-    settings = replace(settings, normal=replace(settings.normal, window=way.window))
+    setup = choice.setup
+    settings = replace(settings, normal=replace(settings.normal, window=setup.window))
     images = read_good_images(
-        folder, way.network, backend, settings.roi, way.input_pixels, progress
+        folder, setup.network, backend, settings.roi, setup.input_pixels, progress
     )
     normal, used, suspicious = _describe(images, backend, settings, progress)
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
     warnings = _warnings(images)
     model = Model(
-        network=way.network,
+        network=setup.network,
         preparation=images.preparation,
         bank=normal.bank,
         scoring=normal.scoring,
@@ -139,12 +139,12 @@ def calibrate(
             "warnings": list(warnings),
             "skipped": list(images.skipped),
             "seed": settings.seed,
-            "reasons": {"way": choice.reason, "drift": normal.drift_reason},
+            "reasons": {"setup": choice.reason, "drift": normal.drift_reason},
             "trials": [
                 {
-                    "backbone": trial.way.network.name,
-                    "input_px": round(trial.way.input_pixels**0.5),
-                    "window": trial.way.window,
+                    "backbone": trial.setup.network.name,
+                    "input_px": round(trial.setup.input_pixels**0.5),
+                    "window": trial.setup.window,
                     "auroc": round(trial.found, 4),
                     "ms": round(trial.ms, 2),
                 }

@@ -37,7 +37,7 @@ class NormalSettings:
         bank_entries: size of the memory bank; None for 4,000, or 16,000 with a window.
         window: side of the cells that the part is divided into, in patches, each compared with its
             surroundings only: for parts that come in one pose. 0 compares everything. See
-            :mod:`calibration.ways` for how to choose.
+            :mod:`calibration.setups` for how to choose.
         drift: whether maps are divided by how far the whole picture is off.
     """
 

@@ -123,7 +123,7 @@ def _facts(
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")
             + f"; {model.origin['reasons']['drift']}",
         ),
-        ("way of looking", model.origin["reasons"]["way"]),
+        ("setup", model.origin["reasons"]["setup"]),
         ("good images", f"{len(calibration.held_out)}, each held out once"),
         (
             "inspection on the calibrating machine",
@@ -143,22 +143,26 @@ def _window(model: Model) -> str:
 
 
 def _trials(calibration: Calibration) -> str:
-    """The ways of looking that were tried, as a section of the report."""
+    """The setups that were tried, as a section of the report."""
     choice = calibration.choice
     if not choice.trials:
         return ""
-    rows = "\n".join(
-        f"<tr><td>{'<strong>' if trial.way == choice.way else ''}{html.escape(trial.way.words)}"
-        f"{'</strong>' if trial.way == choice.way else ''}</td>"
-        f"<td>{trial.found:.3f}</td><td>{trial.ms:.1f} ms</td></tr>"
-        for trial in choice.trials
-    )
+    rows = []
+    for trial in choice.trials:
+        words = html.escape(trial.setup.words)
+        if trial.setup == choice.setup:
+            words = f"<strong>{words}</strong>"
+        rows.append(
+            f"<tr><td>{words}</td><td>{trial.found:.3f}</td><td>{trial.ms:.1f} ms</td></tr>"
+        )
     return (
-        "<h2>Ways of looking that were tried</h2>\n"
+        "<h2>Setups that were tried</h2>\n"
         '<p class="soft">On some of the good images defects were drawn, many of them hard to see.'
-        " The AUROC says how well a way tells these pictures from the same ones without: 1 is"
-        " always, 0.5 is guessing. It compares ways with each other; real defects are others.</p>\n"
-        f"<table><tr><td></td><td>AUROC</td><td>time here</td></tr>{rows}</table>"
+        " The AUROC says how well a setup tells these pictures from the same ones without: 1 is"
+        " always, 0.5 is guessing. It compares setups with each other; real defects are others."
+        "</p>\n<table><tr><td></td><td>AUROC</td><td>time here</td></tr>\n"
+        + "\n".join(rows)
+        + "</table>"
     )
 
 

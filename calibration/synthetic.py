@@ -1,9 +1,9 @@
-"""Defects drawn on pictures of good parts, to compare ways of looking at a part before it has any.
+"""Defects drawn on pictures of good parts, to compare setups before a part has any.
 
 Four kinds, after what inspection sets contain: a hairline, a spot, a piece of the part in the wrong
 place (CutPaste: Li et al., 2021) and a place that is smeared. Their sizes are shares of the part's
-own size and their strengths reach down to what can hardly be seen: a way of looking is told from
-another by defects that not all of them find.
+own size and their strengths reach down to what can hardly be seen: setups are told apart
+by defects that not all of them find.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from calibration.normal import NormalSettings
     from calibration.preparation import Roi
     from calibration.report import write_report
-    from calibration.ways import Wishes
+    from calibration.setups import Wishes
     from edge_agent.errors import ConfigError
     from kernels.backends import choose
 
@@ -156,7 +156,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "held_out": result.threshold.held_out,
                 "good_images": result.model.origin["good_images"],
                 "backbone": result.model.network.name,
-                "input_px": round(result.choice.way.input_pixels**0.5),
+                "input_px": round(result.choice.setup.input_pixels**0.5),
                 "window": result.model.bank.window,
                 "drift": bool(result.model.scoring.usual_median),
                 "suspicious": [
@@ -180,9 +180,9 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     reasons = result.model.origin["reasons"]
     if result.choice.trials:
-        print(f"looks with {reasons['way']}")
+        print(f"looks with {reasons['setup']}")
     else:
-        print(f"looks with {result.choice.way.words}: {reasons['way']}")
+        print(f"looks with {result.choice.setup.words}: {reasons['setup']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
     print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")

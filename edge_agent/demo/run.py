@@ -18,7 +18,7 @@ from calibration.detector import Detector
 from calibration.pictures import heat_map
 from calibration.progress import Progress
 from calibration.report import write_report
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import Clock
 from edge_agent.collect import collect

@@ -65,8 +65,8 @@ def of_backbone(folder: Path, backbone: str, seed: int) -> Figures:
         "escapes": measured.escape_rate,
         "ms": measured.latency_ms["p50"],
         "drift": measured.drift.share,
-        "way": result.choice.way.words,
-        "window": result.choice.way.window,
+        "setup": result.choice.setup.words,
+        "window": result.choice.setup.window,
     }
 
 

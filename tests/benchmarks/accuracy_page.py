@@ -71,9 +71,9 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
             for method, runs in row.items()
         ]
         parts += ["", f"## {name}", "", *_table(["method", *(c[1] for c in _COLUMNS)], rows)]
-        ways = [run["way"] for run in next(iter(row.values())) if "way" in run]
-        if ways:
-            parts += ["", f"Chosen, seed by seed: {'; '.join(ways)}."]
+        setups = [run["setup"] for run in next(iter(row.values())) if "setup" in run]
+        if setups:
+            parts += ["", f"Chosen, seed by seed: {'; '.join(setups)}."]
         shares = [run["drift"] for runs in row.values() for run in runs if run.get("drift")]
         if shares and max(shares) > 0.25:
             parts += [

@@ -26,8 +26,8 @@ from calibration.comparison import BitComparison
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
+from calibration.setups import Wishes, choose_setup
 from calibration.threshold import conformal_threshold
-from calibration.ways import Wishes, choose_way
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import INPUT_PIXELS, data_sets, patched_set
@@ -122,8 +122,8 @@ def main() -> None:
         wishes = Wishes(input_pixels=INPUT_PIXELS)
         backend = choose().backend
         taught_on = folder / "train" / "good"
-        way = choose_way(taught_on, [network], backend, wishes, None, 0, progress_bar).way
-        settings = NormalSettings(window=way.window)
+        setup = choose_setup(taught_on, [network], backend, wishes, None, 0, progress_bar).setup
+        settings = NormalSettings(window=setup.window)
         count = round(TAUGHT_SHARE * len(good))
         runs = []
         for seed in progress_bar(range(arguments.splits), folder.name, arguments.splits):

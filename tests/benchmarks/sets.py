@@ -13,7 +13,7 @@ from calibration.dataset import Sample, open_dataset
 from calibration.images import list_images, read_image
 from calibration.preparation import Preparation
 from calibration.progress import Progress
-from calibration.ways import STRIDES
+from calibration.setups import STRIDES
 from kernels.backends import choose
 from kernels.codes import gather
 from kernels.network import Network

@@ -17,7 +17,7 @@ from calibration.errors import DatasetError, TooFewImages
 from calibration.evaluate import evaluate
 from calibration.normal import NormalSettings
 from calibration.report import write_report
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
 

@@ -19,7 +19,7 @@ from calibration.evaluate import evaluate
 from calibration.normal import NormalSettings
 from calibration.preparation import Roi
 from calibration.report import write_report
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network

@@ -16,7 +16,7 @@ from calibration.calibrate import Settings, calibrate
 from calibration.errors import ImageMismatch
 from calibration.model_file import save
 from calibration.normal import NormalSettings
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.tables import Archive, Config, FolderSource, Inspection, Mqtt, Station

@@ -15,7 +15,7 @@ import pytest
 from calibration.calibrate import Settings, calibrate
 from calibration.model_file import save
 from calibration.normal import NormalSettings
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from edge_agent.cli.main import main
 from firmware_bridge import Output, SerialTransport, VirtualBoard, VirtualPty
 from firmware_bridge.wire import messages

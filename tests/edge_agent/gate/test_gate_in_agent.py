@@ -18,7 +18,7 @@ from calibration import Detector
 from calibration.calibrate import Settings, calibrate
 from calibration.model_file import save
 from calibration.normal import NormalSettings
-from calibration.ways import Wishes
+from calibration.setups import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.tables import (

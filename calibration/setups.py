@@ -1,9 +1,9 @@
 """Which backbone, which resolution, and with a window or without: what suits this part.
 
 Some of the good images make a memory bank, the others are looked at as they are and with defects
-drawn on them (:mod:`calibration.synthetic`). How well a way of looking tells the two apart says
-little about its accuracy on real defects, whose kinds nobody knows yet, but much about which of two
-ways is the better one. Of those that are nearly as good as the best, the fastest is taken.
+drawn on them (:mod:`calibration.synthetic`). How well a setup tells the two apart says little about
+its accuracy on real defects, whose kinds nobody knows yet, but much about which of two setups is
+the better one. Of those that are nearly as good as the best, the one with the least work is taken.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of looking at a part.
+class Setup:
+    """A way of looking at parts.
 
     Attributes:
         network: the backbone, with the embeddings that make up a patch.
@@ -91,35 +91,35 @@ class Way:
 
 @dataclass(frozen=True)
 class Trial:
-    """How a way of looking fared.
+    """How a setup fared.
 
     Attributes:
-        way: which.
+        setup: which.
         found: AUROC of pictures with a drawn defect against those without.
         ms: of one inspection on this machine.
     """
 
-    way: Way
+    setup: Setup
     found: float
     ms: float
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The way that was taken, and why.
+    """The setup that was taken, and why.
 
     Attributes:
-        way: which.
-        trials: of all ways, best first; none if there was nothing to choose.
+        setup: which.
+        trials: of all setups, best first; none if there was nothing to choose.
         reason: a sentence.
     """
 
-    way: Way
+    setup: Setup
     trials: tuple[Trial, ...]
     reason: str
 
 
-def choose_way(
+def choose_setup(
     folder: Path,
     networks: Sequence[Network],
     backend: Backend,
@@ -128,7 +128,7 @@ def choose_way(
     seed: int,
     progress: Progress,
 ) -> Choice:
-    """Try ways of looking at the parts of a folder.
+    """Try setups on the parts of a folder.
 
     Args:
         folder: with images of good parts; what is wrong with it is not looked at here.
@@ -147,13 +147,13 @@ def choose_way(
         for pixels in _sizes(network, wishes)
     ]
     if len(candidates) * len(windows) == 1:
-        return Choice(candidates[0].way(windows[0]), (), "as asked for")
+        return Choice(candidates[0].setup(windows[0]), (), "as asked for")
     rng = np.random.default_rng(seed)
     files = list_images(folder)
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
-    _look(candidates, progress(sample, "trying ways of looking", len(sample)), roi, rng)
+    _look(candidates, progress(sample, "trying setups", len(sample)), roi, rng)
     if len(candidates[0].bank_grids) < _FEWEST or not candidates[0].good:
-        return Choice(candidates[0].way(windows[0]), (), "too few images to try others")
+        return Choice(candidates[0].setup(windows[0]), (), "too few images to try others")
     pairs = [(candidate, window) for candidate in candidates for window in windows]
     trials = [
         candidate.judge(window, seed)
@@ -194,8 +194,8 @@ class _Candidate:
         self.ms.append(1e3 * (time.perf_counter() - started))
         return [code.copy() for code in codes]
 
-    def way(self, window: int) -> Way:
-        return Way(self.network, self.input_pixels, window)
+    def setup(self, window: int) -> Setup:
+        return Setup(self.network, self.input_pixels, window)
 
     def judge(self, window: int, seed: int) -> Trial:
         rows, columns, _ = self.bank_grids[0].shape
@@ -211,7 +211,7 @@ class _Candidate:
             for every in (self.good, self.defective)
         )
         took = float(np.median(self.ms) + np.median(ms))
-        return Trial(self.way(window), auroc(good, defective) or 0.5, took)
+        return Trial(self.setup(window), auroc(good, defective) or 0.5, took)
 
 
 def _score(index: Index, scoring: Scoring, codes: list[np.ndarray], ms: list[float]) -> float:
@@ -267,17 +267,17 @@ def _decide(trials: list[Trial], budget_ms: float | None) -> Choice:
         best = affordable[0]
         # A smaller network at a lower resolution may find a little less. With or without a window
         # is a matter of how the parts come, and of little time: there the better one is taken.
-        better = {(t.way.network, t.way.input_pixels): t for t in reversed(affordable)}
+        better = {(t.setup.network, t.setup.input_pixels): t for t in reversed(affordable)}
         good = (t for t in better.values() if t.found >= best.found - _AS_GOOD)
-        chosen = min(good, key=lambda trial: trial.way.macs)
+        chosen = min(good, key=lambda trial: trial.setup.macs)
         why = "tells drawn defects best" + (f" within {budget_ms:g} ms" if budget_ms else "")
         if chosen is not best:
             why = (
-                f"as good as the best ({best.way.words}, {best.found:.2f} in {best.ms:.1f} ms)"
+                f"as good as the best ({best.setup.words}, {best.found:.2f} in {best.ms:.1f} ms)"
                 " and less work"
             )
     reason = (
-        f"{chosen.way.words}: {why}; AUROC {chosen.found:.2f} on defects drawn to be hard,"
+        f"{chosen.setup.words}: {why}; AUROC {chosen.found:.2f} on defects drawn to be hard,"
         f" {chosen.ms:.1f} ms here"
     )
-    return Choice(chosen.way, ordered, reason)
+    return Choice(chosen.setup, ordered, reason)

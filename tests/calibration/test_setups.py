@@ -1,4 +1,4 @@
-"""Which way of looking is taken, on parts whose nature is known."""
+"""Which setup is taken, on parts whose nature is known."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from calibration.backbones import load_backbone
 from calibration.progress import silent
+from calibration.setups import Choice, Setup, Trial, Wishes, _decide, choose_setup
 from calibration.synthetic import with_defect
-from calibration.ways import Choice, Trial, Way, Wishes, _decide, choose_way
 from kernels.backends import choose
 
 BACKEND = choose("numba").backend
@@ -33,7 +33,7 @@ def _write(folder: Path, pictures: list[np.ndarray], rng: np.random.Generator) -
 
 def _choose(folder: Path, **wishes: float) -> Choice:
     wished = Wishes(**wishes)  # type: ignore[arg-type]
-    return choose_way(folder, [NETWORK], BACKEND, wished, None, 0, silent)
+    return choose_setup(folder, [NETWORK], BACKEND, wished, None, 0, silent)
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not(tmp_path: Path) -> None:
@@ -46,17 +46,17 @@ def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not(tmp_path: Path
         return belt
 
     fixed = _write(tmp_path / "fixed", [picture(64, 64)] * 48, rng)
-    assert _choose(fixed, input_pixels=192 * 192).way.window == 2
+    assert _choose(fixed, input_pixels=192 * 192).setup.window == 2
     places = 8 * rng.integers(0, 15, (48, 2))
     anywhere = _write(tmp_path / "anywhere", [picture(y, x) for y, x in places], rng)
     choice = _choose(anywhere, input_pixels=192 * 192)
-    assert choice.way.window == 0
+    assert choice.setup.window == 0
     assert len(choice.trials) == 2
 
 
 def test_nothing_is_tried_where_nothing_is_left_to_choose(tmp_path: Path) -> None:
     choice = _choose(tmp_path, input_pixels=128 * 128, window=3)
-    assert (choice.way.window, choice.way.input_pixels) == (3, 128 * 128)
+    assert (choice.setup.window, choice.setup.input_pixels) == (3, 128 * 128)
     assert not choice.trials
     assert choice.reason == "as asked for"
 
@@ -69,8 +69,8 @@ def test_too_few_images_try_nothing(tmp_path: Path) -> None:
 
 def _trials(*figures: tuple[float, float]) -> list[Trial]:
     sides = range(96, 96 + 16 * len(figures), 16)
-    ways = [Way(NETWORK, side * side, 0) for side in sides]
-    return [Trial(way, found, ms) for way, (found, ms) in zip(ways, figures, strict=True)]
+    setups = [Setup(NETWORK, side * side, 0) for side in sides]
+    return [Trial(setup, found, ms) for setup, (found, ms) in zip(setups, figures, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_of_those_within_the_budget_the_fastest_of_the_best(
 ) -> None:
     trials = _trials((0.70, 1.0), (0.89, 2.0), (0.90, 5.0))
     choice = _decide(trials, budget_ms)
-    assert choice.way is trials[taken].way
+    assert choice.setup is trials[taken].setup
     assert why in choice.reason
     assert [trial.found for trial in choice.trials] == [0.90, 0.89, 0.70]
 
