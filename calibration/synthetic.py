@@ -44,7 +44,7 @@ def _size(image: np.ndarray, rng: np.random.Generator, low: float, high: float) 
 
 
 def _stain(image: np.ndarray, coverage: np.ndarray, rng: np.random.Generator) -> None:
-    strength = np.exp(rng.uniform(np.log(0.1), np.log(0.8))) * _spread(image)
+    strength = np.exp(rng.uniform(np.log(0.2), np.log(1.0))) * _spread(image)
     if rng.random() < 0.6:
         strength = -strength
     change = np.float32(strength) * coverage
@@ -54,25 +54,25 @@ def _stain(image: np.ndarray, coverage: np.ndarray, rng: np.random.Generator) ->
 def _hairline(image: np.ndarray, rng: np.random.Generator) -> None:
     steps = 40
     turns = rng.normal(0, 0.2, steps).cumsum() + rng.uniform(0, 2 * np.pi)
-    length = _size(image, rng, 0.04, 0.25) / steps
+    length = _size(image, rng, 0.08, 0.4) / steps
     path = _place(image, rng) + length * np.column_stack([np.cos(turns), np.sin(turns)]).cumsum(0)
     coverage = np.zeros(image.shape[:2], np.float32)
     points = np.round(path * 8).astype(np.int32).reshape(-1, 1, 2)
-    thickness = max(1, round(_size(image, rng, 0.004, 0.012)))
+    thickness = max(1, round(_size(image, rng, 0.005, 0.015)))
     cv2.polylines(coverage, [points], False, 1.0, thickness, cv2.LINE_AA, 3)
     _stain(image, cv2.GaussianBlur(coverage, (0, 0), 0.7), rng)
 
 
 def _spot(image: np.ndarray, rng: np.random.Generator) -> None:
     coverage = np.zeros(image.shape[:2], np.float32)
-    axes = [max(1, round(_size(image, rng, 0.006, 0.03))) for _ in range(2)]
+    axes = [max(1, round(_size(image, rng, 0.008, 0.05))) for _ in range(2)]
     x, y = (round(v) for v in _place(image, rng))
     cv2.ellipse(coverage, (x, y), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
     _stain(image, cv2.GaussianBlur(coverage, (0, 0), max(0.7, 0.3 * min(axes))), rng)
 
 
 def _window(image: np.ndarray, rng: np.random.Generator) -> tuple[slice, slice]:
-    height, width = (max(4, round(_size(image, rng, 0.03, 0.12))) for _ in range(2))
+    height, width = (max(4, round(_size(image, rng, 0.05, 0.2))) for _ in range(2))
     height, width = min(height, image.shape[0] // 2), min(width, image.shape[1] // 2)
     top = int(rng.integers(image.shape[0] - height + 1))
     left = int(rng.integers(image.shape[1] - width + 1))
@@ -99,7 +99,7 @@ def _misplaced(image: np.ndarray, rng: np.random.Generator) -> None:
 
 def _smeared(image: np.ndarray, rng: np.random.Generator) -> None:
     here = _window(image, rng)
-    sigma = _size(image, rng, 0.008, 0.04)
+    sigma = _size(image, rng, 0.01, 0.04)
     blurred = cv2.GaussianBlur(image, (0, 0), sigma)[here]
     image[here] += _soft_edge(image[here].shape) * (blurred - image[here])
 

@@ -153,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("sets", nargs="*", metavar="SET", help="instead of all that are there")
     parser.add_argument("--data", type=Path, required=True, help="folder of the inspection sets")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.md")
     parser.add_argument(
@@ -166,7 +167,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kept = Kept(arguments.cache, only=arguments.only_kept)
     results: dict[str, dict[str, list[Figures]]] = {}
-    sets = data_sets(arguments.data)
+    sets = data_sets(arguments.data, arguments.sets)
     for backbone in arguments.backbone or [ANY, *backbone_names()]:
         mark = "-".join(digest(network)[:12] for network in load_backbones(backbone))
         name = "bits, as calibrate chooses" if backbone == ANY else f"bits, {Path(backbone).stem}"

@@ -37,7 +37,7 @@ def _choose(folder: Path, **wishes: float) -> Choice:
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not(tmp_path: Path) -> None:
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(1)
     part = _pattern(rng, 72)
 
     def picture(y: int, x: int) -> np.ndarray:
@@ -45,9 +45,9 @@ def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not(tmp_path: Path
         belt[y : y + 72, x : x + 72] = part
         return belt
 
-    fixed = _write(tmp_path / "fixed", [picture(64, 64)] * 48, rng)
+    fixed = _write(tmp_path / "fixed", [picture(64, 64)] * 72, rng)
     assert _choose(fixed, input_pixels=192 * 192).setup.window == 2
-    places = 8 * rng.integers(0, 15, (48, 2))
+    places = 8 * rng.integers(0, 15, (72, 2))
     anywhere = _write(tmp_path / "anywhere", [picture(y, x) for y, x in places], rng)
     choice = _choose(anywhere, input_pixels=192 * 192)
     assert choice.setup.window == 0
@@ -76,16 +76,17 @@ def _trials(*figures: tuple[float, float]) -> list[Trial]:
 @pytest.mark.parametrize(
     ("budget_ms", "taken", "why"),
     [
-        (None, 1, "as good as the best"),
-        (2.5, 1, "best within 2.5 ms"),
+        (None, 2, "as good as the best"),
+        (3.0, 1, "best within 3 ms"),
         (1.5, 0, "best within 1.5 ms"),
         (0.5, 0, "nothing takes 0.5 ms or less here"),
     ],
 )
-def test_of_those_within_the_budget_the_fastest_of_the_best(
+def test_of_the_best_within_the_budget_the_one_that_sees_most(
     budget_ms: float | None, taken: int, why: str
 ) -> None:
-    trials = _trials((0.70, 1.0), (0.89, 2.0), (0.90, 5.0))
+    # The third is hardly worse than the second, at a higher resolution; the first is worse.
+    trials = _trials((0.70, 1.0), (0.90, 2.0), (0.89, 5.0))
     choice = _decide(trials, budget_ms)
     assert choice.setup is trials[taken].setup
     assert why in choice.reason
