@@ -43,3 +43,13 @@ def test_with_a_window_every_cell_has_entries_of_its_own() -> None:
     assert near is not None
     assert bank.cells[near.met(0)].tolist() == [0, 0, 1, 1, 4, 4, 5, 5]
     assert choose_bank(grids, 24, rng).neighbourhoods(5, 7) is None
+
+
+def test_entries_that_are_alike_stand_together() -> None:
+    rng = np.random.default_rng(5)
+    far = rng.random((2, 1, 256)) < 0.5
+    kinds = (far ^ (rng.random((2, 2, 256)) < 0.2)).reshape(4, 256)
+    noisy = kinds[np.arange(256) % 4] ^ (rng.random((256, 256)) < 0.03)
+    bank = choose_bank([pack(noisy)[:, None]], 256, rng).patches
+    kind_of = np.bitwise_count(bank[:, None] ^ pack(kinds)[None]).sum(2).argmin(1)
+    assert [len(set(panel)) for panel in kind_of.reshape(4, 64)] == [1, 1, 1, 1]
