@@ -155,7 +155,8 @@ def choose_setup(
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
     _look(candidates, progress(sample, "trying setups", len(sample)), roi, rng)
     if len(candidates[0].bank_grids) < _FEWEST or not candidates[0].good:
-        return Choice(candidates[0].setup(windows[0]), (), "too few images to try others")
+        largest = max((c.setup(windows[0]) for c in candidates), key=lambda setup: setup.macs)
+        return Choice(largest, (), "too few images to try others")
     pairs = [(candidate, window) for candidate in candidates for window in windows]
     trials = [
         candidate.judge(window, seed)
@@ -212,8 +213,9 @@ class _Candidate:
             np.array([_score(index, scoring, codes, ms) for codes in every])
             for every in (self.good, self.defective)
         )
-        took = float(np.median(self.ms) + np.median(ms))
-        return Trial(self.setup(window), auroc(good, defective) or 0.5, took)
+        found = auroc(good, defective)
+        assert found is not None
+        return Trial(self.setup(window), found, float(np.median(self.ms) + np.median(ms)))
 
 
 def _score(index: Index, scoring: Scoring, codes: list[np.ndarray], ms: list[float]) -> float:
