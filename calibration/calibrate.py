@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Settings:
         wishes: what is decided of the setup; the rest is tried.
         keep_all: use every image, however little it looks like the others.
         seed: of the folds and the bank.
-        normal: what of the description of good parts is forced; its window is the one chosen.
+        normal: what of the description of good parts is forced.
     """
 
     false_reject_rate: float = 0.001
@@ -114,7 +114,6 @@ def calibrate(
         folder, networks, backend, settings.wishes, settings.roi, settings.seed, progress
     )
     setup = choice.setup
-    settings = replace(settings, normal=replace(settings.normal, window=setup.window))
     images = read_good_images(
         folder, setup.network, backend, settings.roi, setup.input_pixels, progress
     )
@@ -139,12 +138,11 @@ def calibrate(
             "warnings": list(warnings),
             "skipped": list(images.skipped),
             "seed": settings.seed,
-            "reasons": {"setup": choice.reason, "drift": normal.drift_reason},
+            "reasons": {"setup": choice.reason, **normal.reasons},
             "trials": [
                 {
                     "backbone": trial.setup.network.name,
                     "input_px": round(trial.setup.input_pixels**0.5),
-                    "window": trial.setup.window,
                     "auroc": round(trial.found, 4),
                     "ms": round(trial.ms, 2),
                 }

@@ -1,9 +1,9 @@
 """What normal means for one kind of part: the memory bank, and how distances to it are scored.
 
-Every good part is scored once against a bank that was made without it (five folds), and the
-threshold is drawn from these scores. Whether pictures drift is decided by them too. The bank of the
-model is then made of all parts: it knows more than each fold's, so that the scores err on the safe
-side.
+Every good part is scored once against a bank that was made without it (five folds). Whatever can
+be done in two ways is tried on these parts, the one that describes them better is kept, with a
+sentence that says why, and the threshold is drawn from their scores. The bank of the model is then
+made of all of them: it knows more than each fold's, so that the scores err on the safe side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from calibration.scoring import Scoring, drift, place_of, smooth
 FOLDS = 5
 
 _ENTRIES = 4000
+WINDOW = 2
+"""Side of the cells of a window, in patches."""
+
 _WINDOW_ENTRIES = 16_000
+_WINDOW_MAY_COST = 1.07  # in bits of the median unseen score; it is also several times faster
 _MAPS_FOR_PLACE = 150
 # Pictures drift if their medians vary by more than chance, and to allow for it makes parts alike.
 _DRIFT_MUST_SPREAD = 0.027  # of the logarithm of the medians, standard deviation
@@ -30,31 +34,39 @@ _DRIFT_MUST_GAIN = 0.86  # spread of the unseen scores against what it was
 
 @dataclass(frozen=True)
 class NormalSettings:
-    """How good parts are described; None lets them decide.
+    """What may be forced; None lets the good parts decide.
 
     Attributes:
         smoothing: sigma of the Gaussian over the anomaly map, in patches.
         bank_entries: size of the memory bank; None for 4,000, or 16,000 with a window.
         window: side of the cells that the part is divided into, in patches, each compared with its
-            surroundings only: for parts that come in one pose. 0 compares everything. See
-            :mod:`calibration.setups` for how to choose.
+            surroundings only: for parts that come in one pose. 0 compares everything.
         drift: whether maps are divided by how far the whole picture is off.
     """
 
     smoothing: float = 1.0
     bank_entries: int | None = None
-    window: int = 0
+    window: int | None = None
     drift: bool | None = None
 
-    @property
-    def entries(self) -> int:
-        """Size of the bank."""
-        return self.bank_entries or bank_entries(self.window)
+    def entries(self, window: int) -> int:
+        """Size of a bank with this window."""
+        return self.bank_entries or usual_entries(window)
 
 
-def bank_entries(window: int) -> int:
+def usual_entries(window: int) -> int:
     """Size of a bank with a window of this side, or without one (0)."""
     return _WINDOW_ENTRIES if window else _ENTRIES
+
+
+def in_one_pose(nearby: float, everywhere: float) -> bool:
+    """Whether parts come in one pose and a window suits them.
+
+    Args:
+        nearby: median score of unseen good parts that are compared with their surroundings.
+        everywhere: the same, compared with everything.
+    """
+    return nearby <= everywhere * _WINDOW_MAY_COST
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +78,14 @@ class Normal:
         scoring: how distances to it become a map.
         maps: float32 (n, rows, columns), of each part against a bank made without it.
         medians: float64 (n,), of these maps before the whole picture is allowed for.
-        drift_reason: why drift is allowed for or not, a sentence.
+        reasons: why it was chosen, a sentence by choice.
     """
 
     bank: MemoryBank
     scoring: Scoring
     maps: np.ndarray
     medians: np.ndarray
-    drift_reason: str
+    reasons: dict[str, str]
 
     @property
     def scores(self) -> np.ndarray:
@@ -98,12 +110,15 @@ def describe(
         progress: shows how far it is.
     """
     folds = _Folds(grids, comparison, settings, seed, progress)
-    unseen = folds.unseen()
-    bank = folds.bank(grids)
+    window, reason = settings.window, "as asked for"
+    if window is None:
+        window, reason = _choose_window(folds)
+    unseen = folds.unseen(window)
+    bank = folds.bank(grids, window)
     scoring = Scoring(
         settings.smoothing, place_of(folds.maps(bank, grids[:_MAPS_FOR_PLACE], "weighing places"))
     )
-    return _with_drift(unseen / scoring.place, bank, scoring, settings)
+    return _with_drift(unseen / scoring.place, bank, scoring, settings, reason)
 
 
 class _Folds:
@@ -120,30 +135,50 @@ class _Folds:
         self._grids, self._comparison, self._settings = grids, comparison, settings
         self._seed, self._progress = seed, progress
         self._fold_of = np.random.default_rng(seed).permutation(len(grids)) % FOLDS
+        self._done: dict[tuple[int, int], np.ndarray] = {}
 
-    def bank(self, grids: Sequence[np.ndarray]) -> MemoryBank:
+    def bank(self, grids: Sequence[np.ndarray], window: int) -> MemoryBank:
         rng = np.random.default_rng(self._seed)
-        settings = self._settings
-        return self._comparison.choose(
-            grids, settings.entries, rng, settings.window, self._progress
-        )
+        entries = self._settings.entries(window)
+        return self._comparison.choose(grids, entries, rng, window, self._progress)
 
     def maps(self, bank: MemoryBank, grids: Sequence[np.ndarray], label: str) -> np.ndarray:
         measure = self._comparison.measure(bank, *grids[0].shape[:2])
         shown = self._progress(grids, label, len(grids))
         return np.stack([smooth(measure(grid), self._settings.smoothing) for grid in shown])
 
-    def unseen(self) -> np.ndarray:
+    def fold(self, number: int, window: int) -> np.ndarray:
+        """Smoothed maps of the parts of one fold, float32 (parts, rows, columns)."""
+        if (number, window) not in self._done:
+            inside = self._fold_of == number
+            others = [self._grids[i] for i in np.flatnonzero(~inside).tolist()]
+            bank = self.bank(others, window)
+            label = f"comparing good parts, {number + 1} of {FOLDS}"
+            own = [self._grids[i] for i in np.flatnonzero(inside).tolist()]
+            self._done[number, window] = self.maps(bank, own, label)
+        return self._done[number, window]
+
+    def unseen(self, window: int) -> np.ndarray:
         """Smoothed maps of all parts, each against a bank without it."""
         rows, columns = self._grids[0].shape[:2]
         out = np.empty((len(self._grids), rows, columns), np.float32)
         for number in range(FOLDS):
-            inside = self._fold_of == number
-            others = [self._grids[i] for i in np.flatnonzero(~inside).tolist()]
-            own = [self._grids[i] for i in np.flatnonzero(inside).tolist()]
-            label = f"comparing good parts, {number + 1} of {FOLDS}"
-            out[inside] = self.maps(self.bank(others), own, label)
+            out[self._fold_of == number] = self.fold(number, window)
         return out
+
+
+def _choose_window(folds: _Folds) -> tuple[int, str]:
+    # One fold tells: two medians are compared, and the second way may be the dear one.
+    everywhere, nearby = (
+        float(np.median(folds.fold(0, window).max(axis=(1, 2)))) for window in (0, WINDOW)
+    )
+    one_pose = in_one_pose(nearby, everywhere)
+    reason = (
+        f"held-out good parts score {nearby:.1f} bits compared with their surroundings and"
+        f" {everywhere:.1f} with everything (medians): "
+        + ("they come in one pose" if one_pose else "a part's pattern turns up all over it")
+    )
+    return (WINDOW if one_pose else 0), reason
 
 
 def _with_drift(
@@ -151,6 +186,7 @@ def _with_drift(
     bank: MemoryBank,
     scoring: Scoring,
     settings: NormalSettings,
+    window_reason: str,
 ) -> Normal:
     medians = np.median(maps, axis=(1, 2)).astype(np.float64)
     usual = float(np.median(maps))
@@ -172,6 +208,7 @@ def _with_drift(
         )
     else:
         wanted, reason = settings.drift, "as asked for"
+    reasons = {"window": window_reason, "drift": reason}
     if not wanted:
-        return Normal(bank, scoring, maps, medians, reason)
-    return Normal(bank, replace(scoring, usual_median=usual), relative, medians, reason)
+        return Normal(bank, scoring, maps, medians, reasons)
+    return Normal(bank, replace(scoring, usual_median=usual), relative, medians, reasons)

@@ -123,7 +123,7 @@ def _facts(
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")
             + f"; {model.origin['reasons']['drift']}",
         ),
-        ("setup", model.origin["reasons"]["setup"]),
+        ("setup", f"{calibration.choice.setup.words}: {calibration.choice.reason}"),
         ("good images", f"{len(calibration.held_out)}, each held out once"),
         (
             "inspection on the calibrating machine",
@@ -138,8 +138,10 @@ def _facts(
 def _window(model: Model) -> str:
     window = model.bank.window
     if window:
-        return f"each compared with those from around its place (cells of {window} x {window})"
-    return "each compared with all of them"
+        compared = f"each compared with those from around its place (cells of {window} x {window})"
+    else:
+        compared = "each compared with all of them"
+    return f"{compared}; {model.origin['reasons']['window']}"
 
 
 def _trials(calibration: Calibration) -> str:

@@ -27,6 +27,22 @@ def with_defect(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(out, 0, 255).astype(np.uint8)
 
 
+def in_other_light(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """A picture as it might be another day: brightness and contrast differ, and often focus.
+
+    Args:
+        image: uint8 (h, w, 3) or (h, w).
+        deviation: standard deviation of the logarithms of the two factors.
+        rng: decides.
+    """
+    mean = np.float32(image.mean())
+    contrast, brightness = np.exp(rng.normal(0, deviation, 2)).astype(np.float32)
+    out = (image.astype(np.float32) - mean) * contrast + mean * brightness
+    if rng.random() < 0.5:
+        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 0.8))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
 def _spread(image: np.ndarray) -> float:
     """How far the picture's own grey values lie apart, at least a little."""
     low, high = np.percentile(image[::4, ::4], (2, 98))

@@ -12,7 +12,7 @@ from kernels.network import Network
 DEFAULT = "base"
 
 ANY = "auto"
-"""Stands for all shipped backbones: calibration takes the one that suits the parts."""
+"""Stands for all shipped backbones, the default first: calibration may choose among them."""
 
 
 def backbone_names() -> list[str]:
@@ -28,7 +28,8 @@ def load_backbones(name: str) -> list[Network]:
         CalibrationError: if there is none of that name.
         ContainerError: if the file is not a good one.
     """
-    return [load_backbone(each) for each in (backbone_names() if name == ANY else [name])]
+    others = [each for each in backbone_names() if each != DEFAULT]
+    return [load_backbone(each) for each in ([DEFAULT, *others] if name == ANY else [name])]
 
 
 def load_backbone(name: str = DEFAULT) -> Network:

@@ -54,21 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone",
         default="auto",
         metavar="NAME",
-        help="a shipped backbone, or a .bnn file (default: the shipped one that suits the parts)",
+        help="a shipped backbone, or a .bnn file (default: base, or what suits the budget)",
     )
     parser.add_argument(
         "--budget-ms",
         type=positive_number,
         metavar="MS",
-        help="what an inspection may take on this machine; calibrate on the one that will inspect",
+        help="what an inspection may take on this machine: tries backbones and resolutions on"
+        " defects drawn on the good images, and takes the best one that is fast enough",
     )
     parser.add_argument(
         "--window",
         type=_window,
         metavar="PATCHES",
         help="for parts that come in one pose: compare each cell of so many patches a side only"
-        " with its surroundings; 0 compares everything (default: 2 or 0, whichever finds more of"
-        " the defects drawn on good parts)",
+        " with its surroundings; 0 compares everything (default: 2 or 0, whichever describes the"
+        " good parts better)",
     )
     parser.add_argument(
         "--drift",
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         metavar="PX",
         help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
-        " smaller defects and takes longer (default: what suits the parts, 256 to 448)",
+        " smaller defects and takes longer (default: 336, or what suits the budget)",
     )
     parser.add_argument(
         "--keep-all",
@@ -131,11 +132,10 @@ def execute(arguments: argparse.Namespace) -> int:
         roi=roi,
         wishes=Wishes(
             input_pixels=arguments.input_px**2 if arguments.input_px else None,
-            window=arguments.window,
             budget_ms=arguments.budget_ms,
         ),
         keep_all=arguments.keep_all,
-        normal=NormalSettings(drift=arguments.drift),
+        normal=NormalSettings(window=arguments.window, drift=arguments.drift),
     )
     backend = choose(arguments.backend).backend
     networks = load_backbones(arguments.backbone)
@@ -179,10 +179,9 @@ def execute(arguments: argparse.Namespace) -> int:
     _print_suspicious(result.suspicious)
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     reasons = result.model.origin["reasons"]
-    if result.choice.trials:
-        print(f"looks with {reasons['setup']}")
-    else:
-        print(f"looks with {result.choice.setup.words}: {reasons['setup']}")
+    print(f"{result.choice.setup.words}: {reasons['setup']}")
+    window = "with a window" if result.model.bank.window else "without a window"
+    print(f"{window}: {reasons['window']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
     print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")

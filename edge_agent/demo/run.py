@@ -18,7 +18,6 @@ from calibration.detector import Detector
 from calibration.pictures import heat_map
 from calibration.progress import Progress
 from calibration.report import write_report
-from calibration.setups import Wishes
 from edge_agent.agent import Agent
 from edge_agent.clock import Clock
 from edge_agent.collect import collect
@@ -42,7 +41,6 @@ from kernels.backends import choose
 PREFIX = "plant/line1/demo"
 _TEACHING_PARTS = 150
 _FALSE_REJECT_RATE = 0.03
-_INPUT_PX = 336
 _HEAT_MAPS = 12
 _LINE = SimulatorSource(belt_speed_px_per_s=960, defect_share=0.3, subtlety_max=0.4)
 _TEACHING_TRIGGER = PartTrigger(crop_width_px=256, crop_height_px=256)
@@ -109,8 +107,7 @@ def collect_good_parts(folder: Path, clock: Clock, progress: Progress) -> int:
 
 def teach(folder: Path, output: Path, progress: Progress) -> tuple[Calibration, Detector]:
     """Calibrate on the saved parts; writes ``demo.model`` and its report into ``output``."""
-    wishes = Wishes(input_pixels=_INPUT_PX**2)
-    settings = Settings(false_reject_rate=_FALSE_REJECT_RATE, wishes=wishes)
+    settings = Settings(false_reject_rate=_FALSE_REJECT_RATE)
     result = calibrate(folder, [load_backbone()], choose().backend, settings, progress)
     sha256 = model_file.save(output / "demo.model", result.model)
     detector = Detector(replace(result.model, sha256=sha256))

@@ -2,12 +2,11 @@
 
 python -m tests.benchmarks.accuracy --data DIR -o docs/accuracy.md
 
-Parts are taught and measured by the product's own ``calibrate`` and ``evaluate``: once with nothing
-set, and once for each backbone. Float teachers (where PyTorch is installed and DIR/teachers holds
-them) and HOG go through the same folds, places, drift and threshold with Euclidean distances, at
-336 x 336 pixels and with the window that bits were given when nothing was set. A seed decides the
-folds and the bank. Every result is kept in the cache as soon as it is there: an interrupted run
-goes on where it was.
+Parts are taught and measured by the product's own ``calibrate`` and ``evaluate``, once for each
+backbone and resolution below. Float teachers (where PyTorch is installed and DIR/teachers holds
+them) and HOG go through the same folds, window, places, drift and threshold with Euclidean
+distances, at 336 x 336 pixels. A seed decides the folds and the bank. Every result is kept in the
+cache as soon as it is there: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from calibration.backbones import ANY, backbone_names, load_backbones
+from calibration.backbones import load_backbone
 from calibration.calibrate import Settings, calibrate
 from calibration.dataset import open_dataset
 from calibration.detector import Detector
@@ -35,6 +34,7 @@ from calibration.metrics import PixelScores, auroc
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.preparation import Preparation
+from calibration.setups import Wishes
 from calibration.threshold import conformal_threshold
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
@@ -43,18 +43,22 @@ from tests.benchmarks.float_patches import FloatComparison, FloatPatches, Hog, T
 from tests.benchmarks.sets import INPUT_PIXELS, data_sets, digest
 
 RATE = 0.01
+SETUPS = (("base", 336), ("base", 448), ("small", 256), ("small", 336), ("small", 448))
+"""Backbone and side of the input in pixels; the first is the default."""
+
 _TIMED = 12
 _FITTED = 20
 # Bump where a change of the product changes figures: cached ones are then measured again.
-_EDITION = 2
+_EDITION = 3
 
 Figures = dict[str, Any]
 
 
-def of_backbone(folder: Path, backbone: str, seed: int) -> Figures:
+def of_backbone(folder: Path, backbone: str, side_px: int, seed: int) -> Figures:
     """Calibrate and evaluate, as the commands do."""
-    settings = Settings(false_reject_rate=RATE, seed=seed)
-    networks, backend = load_backbones(backbone), choose().backend
+    wishes = Wishes(input_pixels=side_px**2)
+    settings = Settings(false_reject_rate=RATE, wishes=wishes, seed=seed)
+    networks, backend = [load_backbone(backbone)], choose().backend
     result = calibrate(folder / "train" / "good", networks, backend, settings, progress_bar)
     measured = evaluate(Detector(result.model), open_dataset(folder), progress_bar)
     return {
@@ -65,14 +69,11 @@ def of_backbone(folder: Path, backbone: str, seed: int) -> Figures:
         "escapes": measured.escape_rate,
         "ms": measured.latency_ms["p50"],
         "drift": measured.drift.share,
-        "setup": result.choice.setup.words,
-        "window": result.choice.setup.window,
     }
 
 
-def of_floats(folder: Path, patches: FloatPatches, window: int, seed: int) -> Figures:
+def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
     """The same for patches of floats."""
-    settings = NormalSettings(window=window)
     files = list_images(folder / "train" / "good")
     size = read_image(files[0]).shape[:2]
     preparation = Preparation.fit((size[0], size[1]), None, INPUT_PIXELS, 32)
@@ -83,11 +84,11 @@ def of_floats(folder: Path, patches: FloatPatches, window: int, seed: int) -> Fi
 
     grids = [of(file) for file in progress_bar(files, f"{folder.name} {patches.name}", len(files))]
     comparison = FloatComparison()
-    normal = describe(grids, comparison, settings, seed, progress_bar)
+    normal = describe(grids, comparison, NormalSettings(), seed, progress_bar)
     clear = stand_apart(normal.scores)[1]
     if clear.any():
         grids = [grid for grid, out in zip(grids, clear, strict=True) if not out]
-        normal = describe(grids, comparison, settings, seed, progress_bar)
+        normal = describe(grids, comparison, NormalSettings(), seed, progress_bar)
     threshold = conformal_threshold(normal.scores, RATE).value
     measure = comparison.measure(normal.bank, *grids[0].shape[:2])
     dataset = open_dataset(folder)
@@ -163,21 +164,21 @@ def main() -> None:
     parser.add_argument("--float-seeds", type=int, default=1, help="of teachers and HOG: slow")
     parser.add_argument("--only-kept", action="store_true", help="measure nothing, write the page")
     parser.add_argument("--coverage", type=Path, help="what tests.benchmarks.coverage printed")
-    parser.add_argument("--backbone", action="append", help="instead of all that are shipped")
     arguments = parser.parse_args()
     kept = Kept(arguments.cache, only=arguments.only_kept)
     results: dict[str, dict[str, list[Figures]]] = {}
     sets = data_sets(arguments.data, arguments.sets)
-    for backbone in arguments.backbone or [ANY, *backbone_names()]:
-        mark = "-".join(digest(network)[:12] for network in load_backbones(backbone))
-        name = "bits, as calibrate chooses" if backbone == ANY else f"bits, {Path(backbone).stem}"
+    for backbone, side_px in SETUPS:
+        mark = f"{digest(load_backbone(backbone))[:12]}-{side_px}"
+        name = f"bits, {backbone}, {side_px} px"
         for folder in sets:
             runs = results.setdefault(folder.name, {})
             runs[name] = [
                 figures
                 for seed in range(arguments.seeds)
                 for figures in kept.get(
-                    f"{folder.name}-{mark}-{seed}", partial(of_backbone, folder, backbone, seed)
+                    f"{folder.name}-{mark}-{seed}",
+                    partial(of_backbone, folder, backbone, side_px, seed),
                 )
             ]
     for patches in _floats(arguments.data / "teachers"):
@@ -188,7 +189,7 @@ def main() -> None:
                 for seed in range(arguments.float_seeds)
                 for figures in kept.get(
                     f"{folder.name}-{mark}-{seed}",
-                    partial(of_floats, folder, patches, _window(results[folder.name]), seed),
+                    partial(of_floats, folder, patches, seed),
                 )
             ]
     measured = {
@@ -199,12 +200,6 @@ def main() -> None:
     command += " --coverage FILE" if arguments.coverage else ""
     coverage = arguments.coverage.read_text() if arguments.coverage else ""
     write_page(arguments.output, measured, RATE, command, coverage)
-
-
-def _window(runs: dict[str, list[Figures]]) -> int:
-    """What bits were given by most seeds."""
-    chosen = [figures["window"] for figures in next(iter(runs.values()))]
-    return max(set(chosen), key=chosen.count)
 
 
 def _floats(teachers: Path) -> list[FloatPatches]:

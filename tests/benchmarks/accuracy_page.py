@@ -39,12 +39,11 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
         "",
         "- Taught on `train/good` with defaults only, the same for every set; measured on `test`."
         f" The threshold is calibrated for a false reject rate of {rate:.0%}.",
-        "- Bits go through `calibrate` and `evaluate`: once with nothing set, so that backbone,"
-        " resolution and window are chosen for each set on drawn defects, and once with each"
-        " backbone. Float teachers and HOG see the same pictures at 336 x 336 pixels in all and go"
-        " through the same folds, places, drift, outliers and threshold, with the window that bits"
-        " were given and Euclidean distances; teachers give their maps at strides 8 and 16,"
-        " projected onto 256 directions where they have more channels.",
+        "- Bits go through `calibrate` and `evaluate`; `base` at 336 px is what happens without any"
+        " option. Float teachers and HOG see the same pictures at 336 px and go through the same"
+        " folds, choice of window, places, drift, outliers and threshold, with Euclidean distances;"
+        " teachers give their maps at strides 8 and 16, projected onto 256 directions where they"
+        " have more channels.",
         "- Mean over seeds, which decide the folds and the bank, ± standard deviation. Seeds:"
         f" {counted}.",
         "- ms: median of one inspection on the machine that made this page, while it also did other"
@@ -54,8 +53,8 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
             if any("MobileNet" in name for name in methods)
             else ["- Float teachers were not measured when this page was made: run it again."]
         ),
-        "- Some constants of the calibration (the sizes of the input to choose from, the limits of"
-        " the rules for drift and outliers) were chosen while looking at figures of these sets:"
+        "- Some constants of the calibration (the size of the input, the limits of the rules for"
+        " window, drift and outliers) were chosen while looking at figures of these sets:"
         " expect a little less on others.",
         "- `casting` has rotated near-copies across its split: a sanity check, no headline.",
         "",
@@ -71,9 +70,6 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
             for method, runs in row.items()
         ]
         parts += ["", f"## {name}", "", *_table(["method", *(c[1] for c in _COLUMNS)], rows)]
-        setups = [run["setup"] for run in next(iter(row.values())) if "setup" in run]
-        if setups:
-            parts += ["", f"Chosen, seed by seed: {'; '.join(setups)}."]
         shares = [run["drift"] for runs in row.values() for run in runs if run.get("drift")]
         if shares and max(shares) > 0.25:
             parts += [

@@ -3,8 +3,7 @@
 python -m tests.benchmarks.coverage --data DIR [--splits 20] [--rate 0.01] [SET ...]
 
 Per set: all good images are split at random again and again, two thirds to teach and the rest to
-ask; all go through the product's own choices (drift, outliers, threshold; the window is chosen once
-a set). The rate on the
+ask; all go through the product's own choices (window, drift, outliers, threshold). The rate on the
 rest is what the promise is about. Beside it, taught on train/good and asked on test/good: what
 happens where the parts come from another day. Patches are computed once an image.
 
@@ -26,11 +25,10 @@ from calibration.comparison import BitComparison
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
-from calibration.setups import Wishes, choose_setup
 from calibration.threshold import conformal_threshold
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
-from tests.benchmarks.sets import INPUT_PIXELS, data_sets, patched_set
+from tests.benchmarks.sets import data_sets, patched_set
 
 TAUGHT_SHARE = 2 / 3
 
@@ -73,7 +71,6 @@ class Taught:
 def teach_and_ask(
     taught: list[np.ndarray],
     asked: list[np.ndarray],
-    settings: NormalSettings,
     rate: float,
     seed: int,
     *,
@@ -81,11 +78,11 @@ def teach_and_ask(
 ) -> Taught:
     """Teach as ``calibrate`` does, and judge the others."""
     comparison = BitComparison(choose().backend)
-    normal = describe(taught, comparison, settings, seed, silent)
+    normal = describe(taught, comparison, NormalSettings(), seed, silent)
     clear = stand_apart(normal.scores)[1]
     if clear.any() and not keep_all:
         kept = [grid for grid, out in zip(taught, clear, strict=True) if not out]
-        normal = describe(kept, comparison, settings, seed, silent)
+        normal = describe(kept, comparison, NormalSettings(), seed, silent)
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].shape[:2])
     scores = np.array([normal.scoring.map_of(measure(grid)).max() for grid in asked])
@@ -119,11 +116,6 @@ def main() -> None:
     for folder in data_sets(arguments.data, arguments.sets):
         patches = patched_set(folder, network, arguments.cache, progress_bar)
         good = patches.train + patches.good
-        wishes = Wishes(input_pixels=INPUT_PIXELS)
-        backend = choose().backend
-        taught_on = folder / "train" / "good"
-        setup = choose_setup(taught_on, [network], backend, wishes, None, 0, progress_bar).setup
-        settings = NormalSettings(window=setup.window)
         count = round(TAUGHT_SHARE * len(good))
         runs = []
         for seed in progress_bar(range(arguments.splits), folder.name, arguments.splits):
@@ -131,13 +123,10 @@ def main() -> None:
             taught = [good[i] for i in order[:count]]
             asked = [good[i] for i in order[count:]]
             keep_all = arguments.keep_all
-            runs.append(
-                teach_and_ask(taught, asked, settings, arguments.rate, seed, keep_all=keep_all)
-            )
+            runs.append(teach_and_ask(taught, asked, arguments.rate, seed, keep_all=keep_all))
         other_day = teach_and_ask(
             patches.train,
             patches.good,
-            settings,
             arguments.rate,
             0,
             keep_all=arguments.keep_all,

@@ -23,8 +23,8 @@ from tests.good_parts import draw_part, write_dataset, write_good
 
 SETTINGS = Settings(
     false_reject_rate=0.05,
-    wishes=Wishes(input_pixels=96 * 128, window=2),
-    normal=NormalSettings(drift=False),
+    wishes=Wishes(input_pixels=96 * 128),
+    normal=NormalSettings(window=2, drift=False),
 )
 BACKEND = choose("numba").backend
 

@@ -26,7 +26,7 @@ from tests.random_networks import tiny_network
 
 SETTINGS = Settings(
     false_reject_rate=0.1,
-    wishes=Wishes(input_pixels=96 * 128, window=2),
+    wishes=Wishes(input_pixels=96 * 128),
     normal=NormalSettings(bank_entries=300),
 )
 BACKEND = choose("numba").backend
@@ -132,7 +132,7 @@ def test_outside_the_region_of_interest_nothing_is_seen(dataset: Path) -> None:
     settings = Settings(
         false_reject_rate=0.1,
         roi=Roi(0, 0, 64, 96),
-        wishes=Wishes(input_pixels=96 * 64, window=0),
+        wishes=Wishes(input_pixels=96 * 64),
         normal=NormalSettings(bank_entries=300),
     )
     detector = Detector(_teach(dataset / "train" / "good", settings).model)
@@ -195,8 +195,7 @@ def test_a_window_is_kept_in_the_model_and_gives_the_same_on_every_backend(
 ) -> None:
     settings = replace(
         SETTINGS,
-        wishes=Wishes(input_pixels=96 * 128, window=2),
-        normal=NormalSettings(bank_entries=600),
+        normal=NormalSettings(window=2, bank_entries=600),
     )
     taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, settings)
     model_file.save(tmp_path / "w.model", taught.model)

@@ -25,6 +25,22 @@ def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
     return describe(grids, BitComparison(BACKEND), settings, 0, silent)
 
 
+def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:
+    rng = np.random.default_rng(1)
+    pattern = rng.random((ROWS, COLUMNS, BITS)) < 0.5
+    fixed = [_noisy(pattern, 0.1, rng) for _ in range(60)]
+    assert _describe(fixed).bank.window == 2
+    anywhere = []
+    for _ in range(60):
+        shift = rng.integers(0, ROWS), rng.integers(0, COLUMNS)
+        anywhere.append(_noisy(np.roll(pattern, shift, (0, 1)), 0.1, rng))
+    normal = _describe(anywhere, bank_entries=3000)
+    assert normal.bank.window == 0
+    assert "turns up all over" in normal.reasons["window"]
+    assert _describe(anywhere, window=3).bank.window == 3
+    assert _describe(anywhere, window=3).reasons["window"] == "as asked for"
+
+
 def test_pictures_that_drift_as_a_whole_are_compared_by_their_median() -> None:
     rng = np.random.default_rng(2)
     pattern = rng.random((ROWS, COLUMNS, BITS)) < 0.5
@@ -33,7 +49,7 @@ def test_pictures_that_drift_as_a_whole_are_compared_by_their_median() -> None:
     assert _describe(steady).scoring.usual_median == 0
     normal = _describe(drifting)
     assert normal.scoring.usual_median > 0
-    assert "pictures drift" in normal.drift_reason
+    assert "pictures drift" in normal.reasons["drift"]
     plain = _describe(drifting, drift=False)
     assert plain.scoring.usual_median == 0
     assert normal.scores.std() / normal.scores.mean() < plain.scores.std() / plain.scores.mean()

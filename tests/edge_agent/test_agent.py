@@ -43,7 +43,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(parts: Path) -> Path:
     settings = Settings(
         false_reject_rate=0.1,
-        wishes=Wishes(input_pixels=96 * 128, window=2),
+        wishes=Wishes(input_pixels=96 * 128),
         normal=NormalSettings(bank_entries=300),
     )
     backend = choose("numba").backend

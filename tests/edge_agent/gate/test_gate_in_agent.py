@@ -54,7 +54,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_good(folder / "good", 40)
     settings = Settings(
         false_reject_rate=0.1,
-        wishes=Wishes(input_pixels=96 * 128, window=2),
+        wishes=Wishes(input_pixels=96 * 128),
         normal=NormalSettings(bank_entries=300),
     )
     result = calibrate(folder / "good", [tiny_network()], choose("numba").backend, settings)
