@@ -30,11 +30,24 @@ def _calibrated(name: str, folder: Path) -> tuple[Path, Path]:
     return model, dataset
 
 
-def test_bottle_through_the_shipped_commands(tmp_path: Path) -> None:
-    model, dataset = _calibrated("mvtec_bottle", tmp_path)
+# What has to be reached, but for casting: 0.97 is wanted there and takes 448 px (docs/accuracy.md).
+_AT_LEAST = {
+    "mvtec_bottle": (0.998, 0.98),
+    "ksdd": (0.90, 0.90),
+    "elpv_mono": (0.80, None),
+    "casting": (0.93, None),
+}
+
+
+@pytest.mark.parametrize("name", _AT_LEAST)
+def test_a_set_through_the_shipped_commands(name: str, tmp_path: Path) -> None:
+    image_auroc, pixel_auroc = _AT_LEAST[name]
+    model, dataset = _calibrated(name, tmp_path)
     figures = _json("evaluate", model, dataset)
-    assert figures["image_auroc"] >= 0.985
-    assert figures["pixel_auroc"] >= 0.97
+    print(name, {key: figures[key] for key in ("image_auroc", "pixel_auroc", "pro")})
+    assert figures["image_auroc"] >= image_auroc
+    assert pixel_auroc is None or figures["pixel_auroc"] >= pixel_auroc
+    assert figures["false_reject_rate"] is not None
 
 
 def test_bottle_has_identical_scores_on_every_backend(tmp_path: Path) -> None:
@@ -44,12 +57,3 @@ def test_bottle_has_identical_scores_on_every_backend(tmp_path: Path) -> None:
         for backend in ("numba", "tflite", "onnx")
     ]
     assert scores[0] == scores[1] == scores[2]
-
-
-@pytest.mark.parametrize("name", ["ksdd", "elpv_mono", "casting"])
-def test_other_sets_run_without_special_care(name: str, tmp_path: Path) -> None:
-    model, dataset = _calibrated(name, tmp_path)
-    figures = _json("evaluate", model, dataset)
-    print(name, {key: figures[key] for key in ("image_auroc", "pixel_auroc", "pro")})
-    assert figures["image_auroc"] > 0.6
-    assert figures["false_reject_rate"] is not None
