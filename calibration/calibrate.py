@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,6 +114,9 @@ def calibrate(
         folder, networks, backend, settings.wishes, settings.roi, settings.seed, progress
     )
     setup = choice.setup
+    if choice.window is not None and settings.normal.window is None:
+        # Its time was measured with this window.
+        settings = replace(settings, normal=replace(settings.normal, window=choice.window))
     images = read_good_images(
         folder, setup.network, backend, settings.roi, setup.input_pixels, progress
     )

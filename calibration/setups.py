@@ -93,11 +93,13 @@ class Trial:
 
     Attributes:
         setup: which.
+        window: side of the cells of the window that suited the parts, in patches; 0 for none.
         found: AUROC of pictures with a drawn defect against those without.
         ms: of one inspection on this machine.
     """
 
     setup: Setup
+    window: int
     found: float
     ms: float
 
@@ -108,11 +110,13 @@ class Choice:
 
     Attributes:
         setup: which.
+        window: it was tried with; None if nothing was tried.
         trials: of all setups, best first; none if there was nothing to choose.
         reason: a sentence.
     """
 
     setup: Setup
+    window: int | None
     trials: tuple[Trial, ...]
     reason: str
 
@@ -140,7 +144,7 @@ def choose_setup(
     networks = [network.only(STRIDES) for network in networks]
     if wishes.budget_ms is None:
         pixels = wishes.input_pixels or USUAL_PX**2
-        return Choice(Setup(networks[0], pixels), (), "as nothing else was asked for")
+        return Choice(Setup(networks[0], pixels), None, (), "as nothing else was asked for")
     sizes = [wishes.input_pixels] if wishes.input_pixels else [px * px for px in _SIDES_PX]
     candidates = [
         _Candidate(Setup(network, pixels), backend) for network in networks for pixels in sizes
@@ -150,7 +154,7 @@ def choose_setup(
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
     _look(candidates, progress(sample, "trying setups", len(sample)), roi, rng)
     if len(candidates[0].bank_grids) < _FEWEST or not candidates[0].plain:
-        return Choice(candidates[0].setup, (), "too few images to try others")
+        return Choice(candidates[0].setup, None, (), "too few images to try others")
     compared = progress(candidates, "comparing them", len(candidates))
     return _decide([candidate.judge(seed) for candidate in compared], wishes.budget_ms)
 
@@ -182,10 +186,11 @@ class _Candidate:
     def judge(self, seed: int) -> Trial:
         nearby, everywhere = (_Judge(self, window, seed) for window in (WINDOW, 0))
         medians = [float(np.median(judge.scores(self.plain))) for judge in (nearby, everywhere)]
-        judge = nearby if in_one_pose(*medians) else everywhere
+        window = WINDOW if in_one_pose(*medians) else 0
+        judge = nearby if window else everywhere
         found = auroc(judge.scores(self.good), judge.scores(self.defective))
         assert found is not None
-        return Trial(self.setup, found, float(np.median(self.ms) + np.median(judge.ms)))
+        return Trial(self.setup, window, found, float(np.median(self.ms) + np.median(judge.ms)))
 
 
 class _Judge:
@@ -264,4 +269,4 @@ def _decide(trials: list[Trial], budget_ms: float) -> Choice:
                 f" {best.found:.2f}) as far as can be told, and looks closer"
             )
     reason = f"{why}; AUROC {chosen.found:.2f} on defects drawn to be hard, {chosen.ms:.1f} ms here"
-    return Choice(chosen.setup, ordered, reason)
+    return Choice(chosen.setup, chosen.window, ordered, reason)

@@ -210,3 +210,10 @@ def test_a_window_is_kept_in_the_model_and_gives_the_same_on_every_backend(
             np.testing.assert_array_equal(one, other)
     scores = [taught.model.bank.bits] * 2
     assert [detectors[0].inspect(image).score for image in images] < scores
+
+
+def test_a_model_within_a_budget_keeps_the_window_it_was_timed_with(dataset: Path) -> None:
+    settings = replace(SETTINGS, wishes=Wishes(input_pixels=96 * 128, budget_ms=1e6))
+    taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, settings)
+    assert len(taught.choice.trials) == 1
+    assert taught.model.bank.window == taught.choice.window == taught.choice.trials[0].window

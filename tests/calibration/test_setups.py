@@ -63,7 +63,7 @@ def test_too_few_images_try_nothing(tmp_path: Path) -> None:
 def _trials(*figures: tuple[float, float]) -> list[Trial]:
     sides = range(96, 96 + 16 * len(figures), 16)
     setups = [Setup(NETWORKS[0], side * side) for side in sides]
-    return [Trial(setup, found, ms) for setup, (found, ms) in zip(setups, figures, strict=True)]
+    return [Trial(setup, 2, found, ms) for setup, (found, ms) in zip(setups, figures, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,7 @@ def test_of_the_best_within_the_budget_the_one_that_sees_most(
     trials = _trials((0.70, 1.0), (0.90, 2.0), (0.89, 5.0))
     choice = _decide(trials, budget_ms)
     assert choice.setup is trials[taken].setup
+    assert choice.window == 2
     assert why in choice.reason
     assert [trial.found for trial in choice.trials] == [0.90, 0.89, 0.70]
 
