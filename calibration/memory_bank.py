@@ -131,4 +131,5 @@ def spread_bits(
     chosen = [int(rng.integers(len(patches)))]
     for _ in progress(range(1, entries), "choosing the bank", entries - 1):
         chosen.append(portable.keep_smaller_distances(patches[chosen[-1]], turned, distances))
-    return patches[chosen][_alike_together(patches[chosen])]
+    bank = patches[chosen]
+    return bank[_alike_together(bank)]

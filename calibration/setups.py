@@ -6,8 +6,8 @@ the two apart says little about its accuracy on real defects, whose kinds nobody
 about which of two setups is the better one. Differences that may be chance do not count: of those
 that are nearly as good as the best, the one that looks closest is taken.
 
-Without a budget nothing is tried. Drawn defects favour resolution somewhat: on real ones, the
-larger backbone at the usual resolution was as good or better wherever both take about as long.
+Without a budget nothing is tried. Drawn defects favour resolution somewhat: the small backbone at
+448 px fared better on them than the larger one at 336 px, and on real ones in one set of four.
 """
 
 from __future__ import annotations
