@@ -16,6 +16,7 @@ from calibration.groups import two_groups
 from calibration.model_file import Model
 from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
+from calibration.pose import Pose
 from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.setups import Choice, Wishes, choose_setup
@@ -67,6 +68,7 @@ class Calibration:
     Attributes:
         model: ready to be saved.
         choice: the setup, and how others fared.
+        pose: how parts come.
         threshold: the same as the model's.
         held_out: files of the good images, each of which was held out once.
         scores: float64, their scores in the same order, from banks that had not seen them.
@@ -78,6 +80,7 @@ class Calibration:
 
     model: Model
     choice: Choice
+    pose: Pose
     threshold: Threshold
     held_out: tuple[Path, ...]
     scores: np.ndarray
@@ -111,12 +114,20 @@ def calibrate(
     """
     settings = settings or Settings()
     choice = choose_setup(
-        folder, networks, backend, settings.wishes, settings.roi, settings.seed, progress
+        folder,
+        networks,
+        backend,
+        settings.wishes,
+        settings.normal,
+        settings.roi,
+        settings.seed,
+        progress,
     )
     setup = choice.setup
-    if choice.window is not None and settings.normal.window is None:
-        # Its time was measured with this window.
-        settings = replace(settings, normal=replace(settings.normal, window=choice.window))
+    if choice.pose:
+        # Its time was measured with this pose.
+        forced = replace(settings.normal, window=choice.pose.window, turned=choice.pose.turned)
+        settings = replace(settings, normal=forced)
     images = read_good_images(
         folder, setup.network, backend, settings.roi, setup.input_pixels, progress
     )
@@ -142,6 +153,7 @@ def calibrate(
             "skipped": list(images.skipped),
             "seed": settings.seed,
             "reasons": {"setup": choice.reason, **normal.reasons},
+            "turned": normal.pose.turned,
             "trials": [
                 {
                     "backbone": trial.setup.network.name,
@@ -156,6 +168,7 @@ def calibrate(
     return Calibration(
         model,
         choice,
+        normal.pose,
         threshold,
         tuple(images.files[i] for i in used),
         normal.scores,
@@ -174,8 +187,8 @@ def _describe(
     everything = np.arange(len(images.files))
 
     def described(numbers: np.ndarray) -> Normal:
-        grids = [images.patches[i] for i in numbers]
-        return describe(grids, comparison, settings.normal, settings.seed, progress)
+        parts = [images.views[i] for i in numbers]
+        return describe(parts, comparison, settings.normal, settings.seed, progress)
 
     normal, used = described(everything), everything
     scores = normal.scores
@@ -196,7 +209,7 @@ def _describe(
 
 def _warnings(images: GoodImages) -> tuple[str, ...]:
     warnings = []
-    group = two_groups(images.patches)
+    group = two_groups([views[0] for views in images.views])
     if group is not None:
         few, many = (int((group == side).sum()) for side in (True, False))
         examples = (images.files[int(np.argmax(group == side))].name for side in (True, False))

@@ -16,7 +16,9 @@ from calibration.progress import Progress
 from kernels.backends import Backend
 
 Measure = Callable[[np.ndarray], np.ndarray]
-"""Patches of a part (rows, columns, ...) -> their distances to the bank (rows, columns)."""
+"""Patches of a part (rows, columns, ...) -> their distances to the bank (rows, columns).
+
+Without a window the grid may be turned."""
 
 
 class Comparison(Protocol):

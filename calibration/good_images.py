@@ -10,6 +10,7 @@ import numpy as np
 from calibration.colour import chroma
 from calibration.errors import DatasetError, ImageMismatch, TooFewImages, UnreadableImage
 from calibration.images import Skipped, check_sizes, list_images, read_image
+from calibration.pose import Turner, Views
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from kernels.backends import Backend
@@ -17,6 +18,7 @@ from kernels.codes import gather
 from kernels.network import Network
 
 MIN_IMAGES = 20
+_TURNED = 150  # pictures that are looked at turned, too: more hardly fit into a bank
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class GoodImages:
     Attributes:
         preparation: how they were cropped and resized.
         files: that were read, no two of them alike.
-        patches: of each file, uint64 (rows, columns, words).
+        views: the patches of each file, uint64 (rows, columns, words), and of some files turned.
         chroma: float64, of each file.
         skipped: files that could not be read, a sentence each.
         copies: files that say nothing new: their patches are those of another one.
@@ -34,7 +36,7 @@ class GoodImages:
 
     preparation: Preparation
     files: tuple[Path, ...]
-    patches: tuple[np.ndarray, ...]
+    views: tuple[Views, ...]
     chroma: np.ndarray
     skipped: tuple[str, ...]
     copies: tuple[Path, ...]
@@ -64,11 +66,12 @@ def read_good_images(
     files = list_images(folder)
     skipped = Skipped(len(files))
     preparation: Preparation | None = None
-    executor = None
+    executor = turner = None
+    every = -(-len(files) // _TURNED)
     sizes: list[tuple[int, int]] = []
     sized: list[Path] = []
     copies: list[Path] = []
-    known: dict[bytes, tuple[Path, np.ndarray, float]] = {}
+    known: dict[bytes, tuple[Path, Views, float]] = {}
     for path in progress(files, "reading good parts", len(files)):
         try:
             image = read_image(path)
@@ -78,9 +81,11 @@ def read_good_images(
         size = (image.shape[0], image.shape[1])
         sizes.append(size)
         sized.append(path)
-        if preparation is None or executor is None:
+        if preparation is None or executor is None or turner is None:
             preparation = Preparation.fit(size, roi, input_pixels, network.size_multiple)
-            executor = backend.executor(network, preparation.input_height, preparation.input_width)
+            input_size = preparation.input_height, preparation.input_width
+            executor = backend.executor(network, *input_size)
+            turner = Turner(network, backend, *input_size)
         try:
             prepared = preparation.apply(image)
         except ImageMismatch:
@@ -90,15 +95,16 @@ def read_good_images(
         if key in known:
             copies.append(path)
         else:
-            known[key] = path, patches, chroma(prepared)
+            turned = () if len(known) % every else turner.patches(prepared)
+            known[key] = path, (patches, *turned), chroma(prepared)
     check_sizes(sizes, sized)
     _check_enough(len(known), len(copies))
     assert preparation is not None
-    unique, grids, colours = zip(*known.values(), strict=True)
+    unique, views, colours = zip(*known.values(), strict=True)
     return GoodImages(
         preparation,
         unique,
-        grids,
+        views,
         np.array(colours, np.float64),
         tuple(skipped.reasons),
         tuple(copies),

@@ -66,7 +66,7 @@ def choose_bank(
     """Select representative patches.
 
     Args:
-        grids: of one size, uint64 (rows, columns, words) each.
+        grids: uint64 (rows, columns, words) each; of one size where there is a window.
         entries: how many to keep at most.
         rng: picks the first entry and, from very many patches, the candidates.
         window: side of the cells, in patches; 0 for none.
@@ -78,10 +78,11 @@ def choose_bank(
     """
     spread = spread or spread_bits
     rows, columns, words = grids[0].shape
-    patches = np.stack(grids).reshape(len(grids), rows * columns, words)
+    flat = np.concatenate([grid.reshape(-1, words) for grid in grids])
     if not window:
-        chosen = spread(patches.reshape(-1, words), entries, rng, progress)
+        chosen = spread(flat, entries, rng, progress)
         return MemoryBank(chosen, 0, np.zeros(len(chosen), np.int32))
+    patches = flat.reshape(len(grids), rows * columns, words)
     cell_of_patch = cells_of_grid(rows, columns, window)
     _, cells = cell_count(rows, columns, window)
     share = max(1, entries // cells)

@@ -8,24 +8,22 @@ made of all of them: it knows more than each fold's, so that the scores err on t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.comparison import Comparison
+from calibration.comparison import Comparison, Measure
 from calibration.memory_bank import MemoryBank
+from calibration.pose import ONE_WAY_ROUND, Pose, Views, choose_pose
 from calibration.progress import Progress
 from calibration.scoring import Scoring, drift, place_of, smooth
 
 FOLDS = 5
 
 _ENTRIES = 4000
-WINDOW = 2
-"""Side of the cells of a window, in patches."""
-
 _WINDOW_ENTRIES = 16_000
-_WINDOW_MAY_COST = 1.07  # in bits of the median unseen score; it is also several times faster
 _MAPS_FOR_PLACE = 150
 # Pictures drift if their medians vary by more than chance, and to allow for it makes parts alike.
 _DRIFT_MUST_SPREAD = 0.027  # of the logarithm of the medians, standard deviation
@@ -41,32 +39,30 @@ class NormalSettings:
         bank_entries: size of the memory bank; None for 4,000, or 16,000 with a window.
         window: side of the cells that the part is divided into, in patches, each compared with its
             surroundings only: for parts that come in one pose. 0 compares everything.
+        turned: whether the bank knows the good parts turned, too: for parts in any orientation.
         drift: whether maps are divided by how far the whole picture is off.
     """
 
     smoothing: float = 1.0
     bank_entries: int | None = None
     window: int | None = None
+    turned: bool | None = None
     drift: bool | None = None
 
     def entries(self, window: int) -> int:
         """Size of a bank with this window."""
-        return self.bank_entries or usual_entries(window)
+        return self.bank_entries or (_WINDOW_ENTRIES if window else _ENTRIES)
 
+    def scoring(self, pose: Pose, known: np.ndarray) -> Scoring:
+        """How distances become a map, before drift is looked at.
 
-def usual_entries(window: int) -> int:
-    """Size of a bank with a window of this side, or without one (0)."""
-    return _WINDOW_ENTRIES if window else _ENTRIES
-
-
-def in_one_pose(nearby: float, everywhere: float) -> bool:
-    """Whether parts come in one pose and a window suits them.
-
-    Args:
-        nearby: median score of unseen good parts that are compared with their surroundings.
-        everywhere: the same, compared with everything.
-    """
-    return nearby <= everywhere * _WINDOW_MAY_COST
+        Args:
+            pose: how parts come.
+            known: float32 (n, rows, columns), smoothed distances of good parts to a bank of them.
+        """
+        # Whatever lies in a place of a part that turns lies elsewhere on the next one.
+        place = np.ones(known.shape[1:], np.float32) if pose.turned else place_of(known)
+        return Scoring(self.smoothing, place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +71,7 @@ class Normal:
 
     Attributes:
         bank: the patches of all of them.
+        pose: how they come.
         scoring: how distances to it become a map.
         maps: float32 (n, rows, columns), of each part against a bank made without it.
         medians: float64 (n,), of these maps before the whole picture is allowed for.
@@ -82,6 +79,7 @@ class Normal:
     """
 
     bank: MemoryBank
+    pose: Pose
     scoring: Scoring
     maps: np.ndarray
     medians: np.ndarray
@@ -94,7 +92,7 @@ class Normal:
 
 
 def describe(
-    grids: Sequence[np.ndarray],
+    parts: Sequence[Views],
     comparison: Comparison,
     settings: NormalSettings,
     seed: int,
@@ -103,22 +101,21 @@ def describe(
     """Describe good parts.
 
     Args:
-        grids: patches of good parts, (rows, columns, ...) each, at least :data:`FOLDS` parts.
+        parts: good ones, at least :data:`FOLDS`. Unless some have views that are turned, rotation
+            is out of the question.
         comparison: of such patches.
         settings: what is forced.
         seed: of the folds and the choice of the bank.
         progress: shows how far it is.
     """
-    folds = _Folds(grids, comparison, settings, seed, progress)
-    window, reason = settings.window, "as asked for"
-    if window is None:
-        window, reason = _choose_window(folds)
-    unseen = folds.unseen(window)
-    bank = folds.bank(grids, window)
-    scoring = Scoring(
-        settings.smoothing, place_of(folds.maps(bank, grids[:_MAPS_FOR_PLACE], "weighing places"))
-    )
-    return _with_drift(unseen / scoring.place, bank, scoring, settings, reason)
+    folds = _Folds(parts, comparison, settings, seed, progress)
+    asked = settings.turned if any(len(views) > 1 for views in parts) else False
+    pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
+    unseen = folds.unseen(pose)
+    bank = folds.bank(parts, pose)
+    known = folds.maps(folds.measure(bank), parts[:_MAPS_FOR_PLACE], "weighing places")
+    scoring = settings.scoring(pose, known)
+    return _with_drift(unseen / scoring.place, bank, pose, scoring, settings, reason)
 
 
 class _Folds:
@@ -126,67 +123,79 @@ class _Folds:
 
     def __init__(
         self,
-        grids: Sequence[np.ndarray],
+        parts: Sequence[Views],
         comparison: Comparison,
         settings: NormalSettings,
         seed: int,
         progress: Progress,
     ) -> None:
-        self._grids, self._comparison, self._settings = grids, comparison, settings
+        self._parts, self._comparison, self._settings = parts, comparison, settings
         self._seed, self._progress = seed, progress
-        self._fold_of = np.random.default_rng(seed).permutation(len(grids)) % FOLDS
-        self._done: dict[tuple[int, int], np.ndarray] = {}
+        self._fold_of = np.random.default_rng(seed).permutation(len(parts)) % FOLDS
+        self._measures: dict[tuple[int, Pose], Measure] = {}
+        self._maps: dict[tuple[int, Pose], np.ndarray] = {}
 
-    def bank(self, grids: Sequence[np.ndarray], window: int) -> MemoryBank:
+    def bank(self, parts: Sequence[Views], pose: Pose) -> MemoryBank:
         rng = np.random.default_rng(self._seed)
-        entries = self._settings.entries(window)
-        return self._comparison.choose(grids, entries, rng, window, self._progress)
+        grids = [grid for views in parts for grid in (views if pose.turned else views[:1])]
+        entries = self._settings.entries(pose.window)
+        return self._comparison.choose(grids, entries, rng, pose.window, self._progress)
 
-    def maps(self, bank: MemoryBank, grids: Sequence[np.ndarray], label: str) -> np.ndarray:
-        measure = self._comparison.measure(bank, *grids[0].shape[:2])
-        shown = self._progress(grids, label, len(grids))
-        return np.stack([smooth(measure(grid), self._settings.smoothing) for grid in shown])
+    def measure(self, bank: MemoryBank) -> Measure:
+        return self._comparison.measure(bank, *self._parts[0][0].shape[:2])
 
-    def fold(self, number: int, window: int) -> np.ndarray:
+    def maps(self, measure: Measure, parts: Sequence[Views], label: str) -> np.ndarray:
+        shown = self._progress(parts, label, len(parts))
+        return np.stack([smooth(measure(views[0]), self._settings.smoothing) for views in shown])
+
+    def _inside(self, number: int) -> list[Views]:
+        return [self._parts[i] for i in np.flatnonzero(self._fold_of == number).tolist()]
+
+    def _measure_of(self, number: int, pose: Pose) -> Measure:
+        """Against a bank of the parts outside a fold."""
+        if (number, pose) not in self._measures:
+            outside = np.flatnonzero(self._fold_of != number).tolist()
+            bank = self.bank([self._parts[i] for i in outside], pose)
+            self._measures[number, pose] = self.measure(bank)
+        return self._measures[number, pose]
+
+    def fold(self, number: int, pose: Pose) -> np.ndarray:
         """Smoothed maps of the parts of one fold, float32 (parts, rows, columns)."""
-        if (number, window) not in self._done:
-            inside = self._fold_of == number
-            others = [self._grids[i] for i in np.flatnonzero(~inside).tolist()]
-            bank = self.bank(others, window)
+        if (number, pose) not in self._maps:
             label = f"comparing good parts, {number + 1} of {FOLDS}"
-            own = [self._grids[i] for i in np.flatnonzero(inside).tolist()]
-            self._done[number, window] = self.maps(bank, own, label)
-        return self._done[number, window]
+            measure = self._measure_of(number, pose)
+            self._maps[number, pose] = self.maps(measure, self._inside(number), label)
+        return self._maps[number, pose]
 
-    def unseen(self, window: int) -> np.ndarray:
+    def median(self, pose: Pose) -> float:
+        """Of the scores of one fold: enough to compare poses, of which some are dear."""
+        return float(np.median(self.fold(0, pose).max(axis=(1, 2))))
+
+    def median_turned(self) -> float:
+        """The same of turned pictures, against others as they came."""
+        measure = self._measure_of(0, ONE_WAY_ROUND)
+        turned = [grid for views in self._inside(0) for grid in views[1:]]
+        if not turned:
+            return math.inf
+        scores = [smooth(measure(grid), self._settings.smoothing).max() for grid in turned]
+        return float(np.median(scores))
+
+    def unseen(self, pose: Pose) -> np.ndarray:
         """Smoothed maps of all parts, each against a bank without it."""
-        rows, columns = self._grids[0].shape[:2]
-        out = np.empty((len(self._grids), rows, columns), np.float32)
+        rows, columns = self._parts[0][0].shape[:2]
+        out = np.empty((len(self._parts), rows, columns), np.float32)
         for number in range(FOLDS):
-            out[self._fold_of == number] = self.fold(number, window)
+            out[self._fold_of == number] = self.fold(number, pose)
         return out
-
-
-def _choose_window(folds: _Folds) -> tuple[int, str]:
-    # One fold tells: two medians are compared, and the second way may be the dear one.
-    everywhere, nearby = (
-        float(np.median(folds.fold(0, window).max(axis=(1, 2)))) for window in (0, WINDOW)
-    )
-    one_pose = in_one_pose(nearby, everywhere)
-    reason = (
-        f"held-out good parts score {nearby:.1f} bits compared with their surroundings and"
-        f" {everywhere:.1f} with everything (medians): "
-        + ("they come in one pose" if one_pose else "a part's pattern turns up all over it")
-    )
-    return (WINDOW if one_pose else 0), reason
 
 
 def _with_drift(
     maps: np.ndarray,
     bank: MemoryBank,
+    pose: Pose,
     scoring: Scoring,
     settings: NormalSettings,
-    window_reason: str,
+    pose_reason: str,
 ) -> Normal:
     medians = np.median(maps, axis=(1, 2)).astype(np.float64)
     usual = float(np.median(maps))
@@ -208,7 +217,8 @@ def _with_drift(
         )
     else:
         wanted, reason = settings.drift, "as asked for"
-    reasons = {"window": window_reason, "drift": reason}
+    reasons = {"pose": pose_reason, "drift": reason}
     if not wanted:
-        return Normal(bank, scoring, maps, medians, reasons)
-    return Normal(bank, replace(scoring, usual_median=usual), relative, medians, reasons)
+        return Normal(bank, pose, scoring, maps, medians, reasons)
+    relatively = replace(scoring, usual_median=usual)
+    return Normal(bank, pose, relatively, relative, medians, reasons)

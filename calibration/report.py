@@ -15,7 +15,6 @@ import numpy as np
 from calibration.calibrate import Calibration
 from calibration.detector import Detector, Inspection, Verdict
 from calibration.images import read_image
-from calibration.model_file import Model
 from calibration.pictures import heat_map
 from calibration.threshold import Threshold
 from kernels.container import replace_file
@@ -117,7 +116,11 @@ def _facts(
         ("network input", f"{preparation.input_width} x {preparation.input_height} px"),
         ("backbone", model.network.name),
         ("patches", f"{model.bits} bits every {model.stride} px of the input"),
-        ("memory bank", f"{len(model.bank)} patches, {_window(model)}"),
+        (
+            "memory bank",
+            f"{len(model.bank)} patches; what is seen is {calibration.pose.words}:"
+            f" {model.origin['reasons']['pose']}",
+        ),
         (
             "whole pictures",
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")
@@ -133,15 +136,6 @@ def _facts(
     if calibration.skipped:
         facts.append(("files passed over", "; ".join(calibration.skipped)))
     return facts
-
-
-def _window(model: Model) -> str:
-    window = model.bank.window
-    if window:
-        compared = f"each compared with those from around its place (cells of {window} x {window})"
-    else:
-        compared = "each compared with all of them"
-    return f"{compared}; {model.origin['reasons']['window']}"
 
 
 def _trials(calibration: Calibration) -> str:

@@ -24,10 +24,11 @@ from calibration.errors import ImageMismatch, UnreadableImage
 from calibration.images import list_images, read_image
 from calibration.memory_bank import choose_bank
 from calibration.metrics import auroc
-from calibration.normal import WINDOW, in_one_pose, usual_entries
+from calibration.normal import NormalSettings
+from calibration.pose import ONE_WAY_ROUND, Pose, Turner, Views, choose_pose
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
-from calibration.scoring import Scoring, place_of, smooth
+from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
 from kernels.backends import Backend
 from kernels.codes import gather
@@ -93,13 +94,13 @@ class Trial:
 
     Attributes:
         setup: which.
-        window: side of the cells of the window that suited the parts, in patches; 0 for none.
+        pose: in which parts came, as this setup saw them.
         found: AUROC of pictures with a drawn defect against those without.
         ms: of one inspection on this machine.
     """
 
     setup: Setup
-    window: int
+    pose: Pose
     found: float
     ms: float
 
@@ -110,13 +111,13 @@ class Choice:
 
     Attributes:
         setup: which.
-        window: it was tried with; None if nothing was tried.
+        pose: it was tried with; None if nothing was tried.
         trials: of all setups, best first; none if there was nothing to choose.
         reason: a sentence.
     """
 
     setup: Setup
-    window: int | None
+    pose: Pose | None
     trials: tuple[Trial, ...]
     reason: str
 
@@ -126,6 +127,7 @@ def choose_setup(
     networks: Sequence[Network],
     backend: Backend,
     wishes: Wishes,
+    forced: NormalSettings,
     roi: Roi | None,
     seed: int,
     progress: Progress,
@@ -137,24 +139,27 @@ def choose_setup(
         networks: the backbones to choose from.
         backend: that runs them.
         wishes: what is decided already.
+        forced: what is decided of the description of good parts.
         roi: part of the images to inspect; None for everything.
         seed: which images are looked at, and the defects drawn on them.
         progress: shows how far it is.
     """
     networks = [network.only(STRIDES) for network in networks]
+    usual = Setup(networks[0], wishes.input_pixels or USUAL_PX**2)
     if wishes.budget_ms is None:
-        pixels = wishes.input_pixels or USUAL_PX**2
-        return Choice(Setup(networks[0], pixels), None, (), "as nothing else was asked for")
+        return Choice(usual, None, (), "as nothing else was asked for")
     sizes = [wishes.input_pixels] if wishes.input_pixels else [px * px for px in _SIDES_PX]
     candidates = [
-        _Candidate(Setup(network, pixels), backend) for network in networks for pixels in sizes
+        _Candidate(Setup(network, pixels), backend, forced)
+        for network in networks
+        for pixels in sizes
     ]
     rng = np.random.default_rng(seed)
     files = list_images(folder)
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
     _look(candidates, progress(sample, "trying setups", len(sample)), roi, rng)
-    if len(candidates[0].bank_grids) < _FEWEST or not candidates[0].plain:
-        return Choice(candidates[0].setup, None, (), "too few images to try others")
+    if len(candidates[0].bank_views) < _FEWEST or not candidates[0].plain:
+        return Choice(usual, None, (), "too few images to try others")
     compared = progress(candidates, "comparing them", len(candidates))
     return _decide([candidate.judge(seed) for candidate in compared], wishes.budget_ms)
 
@@ -165,8 +170,10 @@ class _Candidate:
 
     setup: Setup
     backend: Backend
-    bank_grids: list[np.ndarray] = field(default_factory=list)
+    forced: NormalSettings
+    bank_views: list[Views] = field(default_factory=list)
     plain: list[list[np.ndarray]] = field(default_factory=list)
+    plain_turned: list[np.ndarray] = field(default_factory=list)
     good: list[list[np.ndarray]] = field(default_factory=list)
     defective: list[list[np.ndarray]] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
@@ -175,7 +182,15 @@ class _Candidate:
         network, pixels = self.setup.network, self.setup.input_pixels
         fitted = Preparation.fit(size, None, pixels, network.size_multiple)
         self.preparation = fitted
-        self.executor = self.backend.executor(network, fitted.input_height, fitted.input_width)
+        size = fitted.input_height, fitted.input_width
+        self.executor = self.backend.executor(network, *size)
+        self.turner = Turner(network, self.backend, *size)
+
+    def learn(self, image: np.ndarray) -> None:
+        self.bank_views.append((gather(self.codes(image)), *self.turned(image)))
+
+    def turned(self, image: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self.turner.patches(self.preparation.apply(image))
 
     def codes(self, image: np.ndarray) -> list[np.ndarray]:
         started = time.perf_counter()
@@ -184,26 +199,44 @@ class _Candidate:
         return [code.copy() for code in codes]
 
     def judge(self, seed: int) -> Trial:
-        nearby, everywhere = (_Judge(self, window, seed) for window in (WINDOW, 0))
-        medians = [float(np.median(judge.scores(self.plain))) for judge in (nearby, everywhere)]
-        window = WINDOW if in_one_pose(*medians) else 0
-        judge = nearby if window else everywhere
+        judges: dict[Pose, _Judge] = {}
+
+        def unseen(pose: Pose) -> float:
+            judges[pose] = _Judge(self, pose, seed)
+            return float(np.median(judges[pose].scores(self.plain)))
+
+        def unseen_turned() -> float:
+            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(self.plain_turned)))
+
+        pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
+        judge = judges.get(pose) or _Judge(self, pose, seed)
         found = auroc(judge.scores(self.good), judge.scores(self.defective))
         assert found is not None
-        return Trial(self.setup, window, found, float(np.median(self.ms) + np.median(judge.ms)))
+        return Trial(self.setup, pose, found, float(np.median(self.ms) + np.median(judge.ms)))
 
 
 class _Judge:
     """A bank of what a candidate saw, and scores by it."""
 
-    def __init__(self, candidate: _Candidate, window: int, seed: int) -> None:
-        grids = candidate.bank_grids
-        bank = choose_bank(grids, usual_entries(window), np.random.default_rng(seed), window)
+    def __init__(self, candidate: _Candidate, pose: Pose, seed: int) -> None:
+        self._forced = candidate.forced
+        grids = [views[0] for views in candidate.bank_views]
+        learnt = (
+            [grid for views in candidate.bank_views for grid in views] if pose.turned else grids
+        )
+        rng = np.random.default_rng(seed)
+        bank = choose_bank(learnt, self._forced.entries(pose.window), rng, pose.window)
         near = bank.neighbourhoods(*grids[0].shape[:2])
         self._index = candidate.backend.index(bank.patches, near)
-        known = [smooth(self._index.nearest([grid])[0], 1.0) for grid in grids]
-        self._scoring = Scoring(1.0, place_of(np.stack(known)))
+        self._scoring = self._forced.scoring(pose, np.stack([self._smooth(grid) for grid in grids]))
         self.ms: list[float] = []
+
+    def _smooth(self, grid: np.ndarray) -> np.ndarray:
+        return smooth(self._index.nearest([grid])[0], self._forced.smoothing)
+
+    def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
+        """All places counting alike: of grids of any shape."""
+        return np.array([self._smooth(grid).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])
@@ -228,7 +261,7 @@ def _look(
                     candidate.prepare((size[0], size[1]))
             if number % _HELD_OUT_EVERY:
                 for candidate in candidates:
-                    candidate.bank_grids.append(gather(candidate.codes(image)))
+                    candidate.learn(image)
                 continue
             good = [in_other_light(image, _OTHER_LIGHT, rng) for _ in range(_GOOD)]
             defective = [
@@ -236,6 +269,7 @@ def _look(
             ]
             for candidate in candidates:
                 candidate.plain.append(candidate.codes(image))
+                candidate.plain_turned += candidate.turned(image)
                 candidate.good += [candidate.codes(picture) for picture in good]
                 candidate.defective += [candidate.codes(picture) for picture in defective]
         except (UnreadableImage, ImageMismatch):
@@ -269,4 +303,4 @@ def _decide(trials: list[Trial], budget_ms: float) -> Choice:
                 f" {best.found:.2f}) as far as can be told, and looks closer"
             )
     reason = f"{why}; AUROC {chosen.found:.2f} on defects drawn to be hard, {chosen.ms:.1f} ms here"
-    return Choice(chosen.setup, chosen.window, ordered, reason)
+    return Choice(chosen.setup, chosen.pose, ordered, reason)

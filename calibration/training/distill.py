@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Settings:
         relation_weight: of the relation loss against the read-out loss.
         average_decay: of the moving average of the weights, per step.
         seed: of crops and initial weights.
+        grown_from: settings of the run whose student this one grew from, None if from nothing.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -59,6 +60,7 @@ class Settings:
     relation_weight: float = 4.0
     average_decay: float = 0.998
     seed: int = 0
+    grown_from: dict[str, Any] | None = None
 
     @property
     def steps(self) -> int:
@@ -80,6 +82,13 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
+def _checkpoint_in(folder: Path) -> dict[str, Any]:
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        raise ValueError(f"{folder} holds no run to grow from: {path.name} is missing")
+    return torch.load(path, weights_only=False)
+
+
 class Distillation:
     """One run in one folder: ``checkpoint.pt``, ``log.jsonl`` and, at the end, the student.
 
@@ -88,14 +97,27 @@ class Distillation:
         photographs: folder with the natural images.
         teachers: folder with the teachers.
         folder: of the run; made if absent, resumed if it holds a checkpoint.
+        grow_from: folder of a run whose average this one begins with; its shape is a part of this
+            one's.
 
     Raises:
-        ValueError: if the folder belongs to a run with other settings.
+        ValueError: if the folder belongs to a run with other settings, or there is nothing to grow
+            from.
     """
 
     CHECKPOINT_EVERY_S = 300
 
-    def __init__(self, settings: Settings, photographs: Path, teachers: Path, folder: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        photographs: Path,
+        teachers: Path,
+        folder: Path,
+        grow_from: Path | None = None,
+    ) -> None:
+        smaller = None if grow_from is None else _checkpoint_in(grow_from)
+        if smaller:
+            settings = replace(settings, grown_from=smaller["settings"])
         self.settings, self.folder = settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -120,7 +142,9 @@ class Distillation:
             raise ValueError(
                 f"{folder} holds a run with other settings; use another folder: {saved['settings']}"
             )
-        if saved is None:
+        if saved is None and smaller:
+            self._grow(smaller)
+        elif saved is None:
             self._begin()
         self.student.to(self.device, memory_format=torch.channels_last)
         self.read_out.to(self.device, memory_format=torch.channels_last)
@@ -139,6 +163,13 @@ class Distillation:
         self.targets.measure(_as_input(crops, self.device) for crops in made)
         first = _as_input(self._crops.batch(offset, batch)[1], torch.device("cpu"))
         self.student.stem.standardise(first)
+
+    def _grow(self, smaller: dict[str, Any]) -> None:
+        student = Student(Shape(**smaller["settings"]["shape"]))
+        student.load_state_dict(smaller["average"])
+        self.student.grow_from(student)
+        for name in ("read_out", "targets"):
+            getattr(self, name).load_state_dict(smaller[name])
 
     def _restore(self, saved: dict[str, Any]) -> None:
         for name in ("student", "read_out", "average", "targets", "optimiser"):

@@ -275,6 +275,35 @@ class Student(nn.Module):
                 codes.append(embedding(stream))
         return codes
 
+    @torch.no_grad()
+    def grow_from(self, smaller: Student) -> None:
+        """Begin as a smaller student that this one contains, with the same codes for any picture.
+
+        The blocks of a stage are matched in order; one that the smaller student has not adds
+        nothing to the stream at first (function-preserving growth: Chen et al., Net2Net, 2016).
+
+        Raises:
+            ValueError: if the smaller student has a block or bits that this one has not.
+        """
+        if (
+            self.shape.levels != smaller.shape.levels
+            or self.shape.channels != smaller.shape.channels
+        ):
+            raise ValueError(
+                f"{self.shape} cannot grow from {smaller.shape}: other channels or bits"
+            )
+        self.stem.load_state_dict(smaller.stem.state_dict())
+        for stage, grown in zip(self.stages, smaller.stages, strict=True):
+            waiting = list(grown)
+            for block in stage:
+                if waiting and block.weight.shape == waiting[0].weight.shape:
+                    block.load_state_dict(waiting.pop(0).state_dict())
+                else:
+                    block.norm.weight.zero_()
+            if waiting:
+                raise ValueError(f"{self.shape} lacks a block of {smaller.shape}")
+        self.embeddings.load_state_dict(smaller.embeddings.state_dict())
+
     def export(self, name: str) -> nw.Network:
         """Fold into integers."""
         layers: list[nw.Layer] = [self.stem.export()]

@@ -72,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " good parts better)",
     )
     parser.add_argument(
+        "--rotation",
+        action=argparse.BooleanOptionalAction,
+        help="for parts in any orientation: learn the good images turned by quarters, too"
+        " (default: whichever describes the good parts better)",
+    )
+    parser.add_argument(
         "--drift",
         action=argparse.BooleanOptionalAction,
         help="take scores relative to the picture's own median, against drifting light"
@@ -123,6 +129,10 @@ def execute(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"a model file ends in .model: {output.name}.model instead of {output}")
     if not output.parent.is_dir():
         raise ConfigError(f"there is no folder {output.parent} to write {output.name} to")
+    if arguments.window and arguments.rotation:
+        raise ConfigError(
+            "--window is for parts in one pose, --rotation for parts in any orientation: give one"
+        )
     try:
         roi = Roi.parse(arguments.roi) if arguments.roi else None
     except ValueError as error:
@@ -135,7 +145,9 @@ def execute(arguments: argparse.Namespace) -> int:
             budget_ms=arguments.budget_ms,
         ),
         keep_all=arguments.keep_all,
-        normal=NormalSettings(window=arguments.window, drift=arguments.drift),
+        normal=NormalSettings(
+            window=arguments.window, turned=arguments.rotation, drift=arguments.drift
+        ),
     )
     backend = choose(arguments.backend).backend
     networks = load_backbones(arguments.backbone)
@@ -158,6 +170,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "backbone": result.model.network.name,
                 "input_px": round(result.choice.setup.input_pixels**0.5),
                 "window": result.model.bank.window,
+                "rotation": result.model.origin["turned"],
                 "drift": bool(result.model.scoring.usual_median),
                 "suspicious": [
                     {"file": str(one.file), "score": one.score, "left_out": one.left_out}
@@ -180,8 +193,7 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     reasons = result.model.origin["reasons"]
     print(f"{result.choice.setup.words}: {reasons['setup']}")
-    window = "with a window" if result.model.bank.window else "without a window"
-    print(f"{window}: {reasons['window']}")
+    print(f"{result.pose.words}: {reasons['pose']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
     print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")

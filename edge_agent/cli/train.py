@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the run, with its checkpoint; resumed if it holds one",
     )
+    parser.add_argument(
+        "--grow-from",
+        type=Path,
+        metavar="DIR",
+        help="begin with the network of another run, whose blocks are some of this one's",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
     parser.add_argument("--crops", type=int, default=300_000, help="training crops in all")
     parser.add_argument("--crop-px", type=int, default=160, help="side of a crop, pixels")
@@ -93,7 +99,13 @@ def execute(arguments: argparse.Namespace) -> int:
             learning_rate=arguments.learning_rate,
             seed=arguments.seed,
         )
-        run = Distillation(settings, arguments.photographs, arguments.teachers, arguments.run)
+        run = Distillation(
+            settings,
+            arguments.photographs,
+            arguments.teachers,
+            arguments.run,
+            grow_from=arguments.grow_from,
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if not run.run():

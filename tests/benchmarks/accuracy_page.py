@@ -41,7 +41,7 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
         f" The threshold is calibrated for a false reject rate of {rate:.0%}.",
         "- Bits go through `calibrate` and `evaluate`; `base` at 336 px is what happens without any"
         " option. Float teachers and HOG see the same pictures at 336 px and go through the same"
-        " folds, choice of window, places, drift, outliers and threshold, with Euclidean distances;"
+        " folds, choice of pose, places, drift, outliers and threshold, with Euclidean distances;"
         " teachers give their maps at strides 8 and 16, projected onto 256 directions where they"
         " have more channels.",
         "- Mean over seeds, which decide the folds and the bank, ± standard deviation. Seeds:"
@@ -54,7 +54,7 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
             else ["- Float teachers were not measured when this page was made: run it again."]
         ),
         "- Some constants of the calibration (the size of the input, the limits of the rules for"
-        " window, drift and outliers) were chosen while looking at figures of these sets:"
+        " pose, drift and outliers) were chosen while looking at figures of these sets:"
         " expect a little less on others.",
         "- `casting` has rotated near-copies across its split: a sanity check, no headline.",
         "",

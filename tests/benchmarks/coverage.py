@@ -3,7 +3,7 @@
 python -m tests.benchmarks.coverage --data DIR [--splits 20] [--rate 0.01] [SET ...]
 
 Per set: all good images are split at random again and again, two thirds to teach and the rest to
-ask; all go through the product's own choices (window, drift, outliers, threshold). The rate on the
+ask; all go through the product's own choices (pose, drift, outliers, threshold). The rate on the
 rest is what the promise is about. Beside it, taught on train/good and asked on test/good: what
 happens where the parts come from another day. Patches are computed once an image.
 
@@ -24,6 +24,7 @@ from calibration.backbones import DEFAULT, load_backbone
 from calibration.comparison import BitComparison
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
+from calibration.pose import Views
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
 from edge_agent.cli.console import progress_bar
@@ -69,8 +70,8 @@ class Taught:
 
 
 def teach_and_ask(
-    taught: list[np.ndarray],
-    asked: list[np.ndarray],
+    taught: list[Views],
+    asked: list[Views],
     rate: float,
     seed: int,
     *,
@@ -81,11 +82,11 @@ def teach_and_ask(
     normal = describe(taught, comparison, NormalSettings(), seed, silent)
     clear = stand_apart(normal.scores)[1]
     if clear.any() and not keep_all:
-        kept = [grid for grid, out in zip(taught, clear, strict=True) if not out]
+        kept = [views for views, out in zip(taught, clear, strict=True) if not out]
         normal = describe(kept, comparison, NormalSettings(), seed, silent)
     threshold = conformal_threshold(normal.scores, rate)
-    measure = comparison.measure(normal.bank, *taught[0].shape[:2])
-    scores = np.array([normal.scoring.map_of(measure(grid)).max() for grid in asked])
+    measure = comparison.measure(normal.bank, *taught[0][0].shape[:2])
+    scores = np.array([normal.scoring.map_of(measure(views[0])).max() for views in asked])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)
 

@@ -1,7 +1,7 @@
 """Patches of floats, to measure other descriptions under the product's own scoring.
 
 A float teacher says of each patch what the backbone was trained to say in bits; HOG (Dalal and
-Triggs, 2005) is what one would use without any training. Both go through the folds, the window,
+Triggs, 2005) is what one would use without any training. Both go through the folds, the pose,
 the places and the threshold of :mod:`calibration.normal`, with Euclidean distances.
 """
 
@@ -143,7 +143,7 @@ class FloatComparison:
             for queries, entries, lengths in prepared:
                 apart = lengths - 2 * (patches[queries] @ entries)
                 out[queries] = apart.min(axis=1) + own[queries]
-            return np.sqrt(np.clip(out, 0, None)).reshape(rows, columns) * np.float32(_BITS)
+            return np.sqrt(np.clip(out, 0, None)).reshape(grid.shape[:2]) * np.float32(_BITS)
 
         return distances
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.dataset import Sample, open_dataset
 from calibration.images import list_images, read_image
+from calibration.pose import Turner, Views
 from calibration.preparation import Preparation
 from calibration.progress import Progress
 from calibration.setups import STRIDES
@@ -27,14 +27,12 @@ class PatchedSet:
     """A set as patches.
 
     Attributes:
-        train: of train/good, (rows, columns, words) each.
+        train: of train/good, as they are and turned.
         good: of test/good.
-        defective: of test/<defect>.
     """
 
-    train: list[np.ndarray]
-    good: list[np.ndarray]
-    defective: list[np.ndarray]
+    train: list[Views]
+    good: list[Views]
 
 
 def data_sets(data: Path, names: Iterable[str] = ()) -> list[Path]:
@@ -45,37 +43,31 @@ def data_sets(data: Path, names: Iterable[str] = ()) -> list[Path]:
 
 
 def patched_set(folder: Path, network: Network, cache: Path, progress: Progress) -> PatchedSet:
-    """The set's patches, from the cache if it has them."""
+    """The patches of a set's good parts, from the cache if it has them."""
     network = network.only(STRIDES)
-    train = list_images(folder / "train" / "good")
-    samples = open_dataset(folder).samples
-    file = cache / f"{folder.name}-{network.name}-{digest(network)}.npz"
+    train, good = (list_images(folder / half / "good") for half in ("train", "test"))
+    file = cache / f"{folder.name}-{network.name}-{digest(network)}-turned.npz"
     if not file.is_file():
-        patches = _patches(train, samples, network, progress)
+        made = _views([*train, *good], network, progress)
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(file, patches=patches)
-    patches = np.load(file)["patches"]
-    test = patches[len(train) :]
-    bad = np.array([sample.is_defective for sample in samples])
-    return PatchedSet(list(patches[: len(train)]), list(test[~bad]), list(test[bad]))
+        np.savez(file, *(np.stack(one) for one in zip(*made, strict=True)))
+    with np.load(file) as kept:
+        views: list[Views] = list(zip(*kept.values(), strict=True))
+    return PatchedSet(views[: len(train)], views[len(train) :])
 
 
-def _patches(
-    train: list[Path],
-    samples: tuple[Sample, ...],
-    network: Network,
-    progress: Progress,
-) -> np.ndarray:
-    files = [*train, *(sample.path for sample in samples)]
+def _views(files: list[Path], network: Network, progress: Progress) -> list[Views]:
     size = read_image(files[0]).shape[:2]
     preparation = Preparation.fit(size, None, INPUT_PIXELS, network.size_multiple)
-    executor = choose().backend.executor(network, preparation.input_height, preparation.input_width)
-    return np.stack(
-        [
-            gather(executor.run(preparation.apply(read_image(file))))
-            for file in progress(files, files[0].parents[2].name, len(files))
-        ]
-    )
+    input_size = preparation.input_height, preparation.input_width
+    backend = choose().backend
+    executor = backend.executor(network, *input_size)
+    turner = Turner(network, backend, *input_size)
+    made = []
+    for file in progress(files, files[0].parents[2].name, len(files)):
+        prepared = preparation.apply(read_image(file))
+        made.append((gather(executor.run(prepared)), *turner.patches(prepared)))
+    return made
 
 
 def digest(network: Network) -> str:

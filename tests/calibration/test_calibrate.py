@@ -216,4 +216,5 @@ def test_a_model_within_a_budget_keeps_the_window_it_was_timed_with(dataset: Pat
     settings = replace(SETTINGS, wishes=Wishes(input_pixels=96 * 128, budget_ms=1e6))
     taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, settings)
     assert len(taught.choice.trials) == 1
-    assert taught.model.bank.window == taught.choice.window == taught.choice.trials[0].window
+    assert taught.model.bank.window == taught.pose.window
+    assert taught.pose == taught.choice.pose == taught.choice.trials[0].pose

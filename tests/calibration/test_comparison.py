@@ -34,7 +34,9 @@ def test_euclidean_distances_are_those_of_the_formula(window: int) -> None:
 
 
 def test_a_description_of_floats_has_its_parts() -> None:
-    normal = describe(_grids(12), FloatComparison(), NormalSettings(), 0, silent)
+    normal = describe(
+        [(grid,) for grid in _grids(12)], FloatComparison(), NormalSettings(), 0, silent
+    )
     assert isinstance(normal.bank, MemoryBank)
     assert normal.scores.shape == normal.medians.shape == (12,)
     assert np.isfinite(normal.maps).all()

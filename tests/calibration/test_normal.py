@@ -22,7 +22,7 @@ def _noisy(pattern: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 
 def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe(grids, BitComparison(BACKEND), settings, 0, silent)
+    return describe([(grid,) for grid in grids], BitComparison(BACKEND), settings, 0, silent)
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:
@@ -36,9 +36,9 @@ def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:
         anywhere.append(_noisy(np.roll(pattern, shift, (0, 1)), 0.1, rng))
     normal = _describe(anywhere, bank_entries=3000)
     assert normal.bank.window == 0
-    assert "turns up all over" in normal.reasons["window"]
+    assert "turns up all over" in normal.reasons["pose"]
     assert _describe(anywhere, window=3).bank.window == 3
-    assert _describe(anywhere, window=3).reasons["window"] == "as asked for"
+    assert _describe(anywhere, window=3).reasons["pose"] == "as asked for"
 
 
 def test_pictures_that_drift_as_a_whole_are_compared_by_their_median() -> None:

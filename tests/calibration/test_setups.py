@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from calibration.backbones import ANY, load_backbones
+from calibration.normal import NormalSettings
+from calibration.pose import ONE_POSE
 from calibration.progress import silent
 from calibration.setups import USUAL_PX, Choice, Setup, Trial, Wishes, _decide, choose_setup
 from calibration.synthetic import with_defect
@@ -30,7 +32,7 @@ def _folder(path: Path, count: int) -> Path:
 
 def _choose(folder: Path, **wishes: float) -> Choice:
     wished = Wishes(**wishes)  # type: ignore[arg-type]
-    return choose_setup(folder, NETWORKS, BACKEND, wished, None, 0, silent)
+    return choose_setup(folder, NETWORKS, BACKEND, wished, NormalSettings(), None, 0, silent)
 
 
 def test_without_a_budget_it_is_the_first_backbone_and_nothing_is_tried(tmp_path: Path) -> None:
@@ -57,13 +59,18 @@ def test_a_budget_that_allows_everything_takes_the_best_of_all_that_were_tried(
 
 
 def test_too_few_images_try_nothing(tmp_path: Path) -> None:
-    assert "too few" in _choose(_folder(tmp_path, 6), budget_ms=5.0).reason
+    choice = _choose(_folder(tmp_path, 6), budget_ms=5.0)
+    assert "too few" in choice.reason
+    assert choice.setup.words == _choose(tmp_path).setup.words
 
 
 def _trials(*figures: tuple[float, float]) -> list[Trial]:
     sides = range(96, 96 + 16 * len(figures), 16)
     setups = [Setup(NETWORKS[0], side * side) for side in sides]
-    return [Trial(setup, 2, found, ms) for setup, (found, ms) in zip(setups, figures, strict=True)]
+    return [
+        Trial(setup, ONE_POSE, found, ms)
+        for setup, (found, ms) in zip(setups, figures, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ def test_of_the_best_within_the_budget_the_one_that_sees_most(
     trials = _trials((0.70, 1.0), (0.90, 2.0), (0.89, 5.0))
     choice = _decide(trials, budget_ms)
     assert choice.setup is trials[taken].setup
-    assert choice.window == 2
+    assert choice.pose == ONE_POSE
     assert why in choice.reason
     assert [trial.found for trial in choice.trials] == [0.90, 0.89, 0.70]
 

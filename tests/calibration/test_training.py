@@ -69,6 +69,30 @@ def test_the_exported_network_gives_the_students_bits() -> None:
     assert at_stride_16 > 0.95
 
 
+def test_a_grown_student_says_what_the_smaller_one_says() -> None:
+    smaller = _on_the_grid(("3", "31", "3"))
+    shape = Shape(stem_channels=8, blocks=("31", "3131", "313"), channels=(64, 128, 128))
+    grown = Student(shape).eval()
+    for module in grown.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.0
+    grown.grow_from(smaller)
+    image = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (1, 3, 64, 96))).float()
+    codes = grown(image)
+    with torch.no_grad():
+        for one, other in zip(codes, smaller(image), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+    sum(code.sum() for code in codes).backward()
+    added = grown.stages[0][1].norm.weight
+    assert not added.detach().any()
+    assert added.grad.any(), "a block that adds nothing could never learn to"
+    with pytest.raises(ValueError, match="lacks a block"):
+        smaller.grow_from(grown)
+    other = Student(Shape(stem_channels=8, blocks=shape.blocks, channels=(64, 128, 256)))
+    with pytest.raises(ValueError, match="other channels or bits"):
+        other.grow_from(smaller)
+
+
 def test_crops_are_a_function_of_their_number() -> None:
     class Flat:
         def __len__(self) -> int:

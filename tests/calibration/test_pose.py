@@ -1,0 +1,100 @@
+"""How parts come: told from pictures whose pose is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.backbones import load_backbone
+from calibration.calibrate import Settings, calibrate
+from calibration.normal import NormalSettings
+from calibration.pose import ANY_ORIENTATION, ONE_POSE, ONE_WAY_ROUND, Pose, Turner, choose_pose
+from calibration.setups import Wishes
+from kernels import reference
+from kernels.backends import choose
+from kernels.codes import gather
+
+BACKEND = choose("numba").backend
+NETWORK = load_backbone("base").only((8, 16))
+SIDE_PX = 128
+
+
+def _part() -> np.ndarray:
+    """A bracket with two holes, unlike itself under any turn."""
+    image = np.full((SIDE_PX, SIDE_PX, 3), 60, np.uint8)
+    cv2.rectangle(image, (40, 22), (62, 106), (180, 170, 160), -1)
+    cv2.rectangle(image, (40, 84), (100, 106), (180, 170, 160), -1)
+    cv2.circle(image, (51, 36), 6, (20, 20, 30), -1)
+    cv2.circle(image, (88, 95), 4, (20, 20, 30), -1)
+    cv2.line(image, (46, 50), (56, 80), (120, 60, 60), 2)
+    return image
+
+
+def _folder(path: Path, count: int, *, turning: bool) -> Path:
+    rng = np.random.default_rng(7)
+    for number in range(count):
+        angle = rng.uniform(0, 360) if turning else rng.normal(0, 0.5)
+        matrix = cv2.getRotationMatrix2D((SIDE_PX / 2, SIDE_PX / 2), angle, 1)
+        border = cv2.BORDER_REPLICATE
+        image = cv2.warpAffine(_part(), matrix, (SIDE_PX, SIDE_PX), borderMode=border)
+        noisy = image + rng.normal(0, 4, image.shape)
+        cv2.imwrite(str(path / f"{number}.png"), np.clip(noisy, 0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.mark.parametrize(("turning", "expected"), [(True, ANY_ORIENTATION), (False, ONE_POSE)])
+def test_parts_that_turn_are_told_from_parts_in_one_pose(
+    tmp_path: Path, turning: bool, expected: Pose
+) -> None:
+    folder = _folder(tmp_path, 60, turning=turning)
+    settings = Settings(
+        wishes=Wishes(input_pixels=SIDE_PX**2), normal=NormalSettings(bank_entries=1500)
+    )
+    taught = calibrate(folder, [NETWORK], BACKEND, settings)
+    assert taught.pose == expected
+    assert taught.model.origin["turned"] is expected.turned
+    assert taught.model.bank.window == expected.window
+    assert (taught.model.scoring.place == 1).all() == expected.turned
+
+
+def test_what_is_forced_is_not_tried() -> None:
+    def never(*_: Pose) -> float:
+        raise AssertionError("tried")
+
+    assert choose_pose(never, never, window=3)[0] == Pose(window=3)
+    assert choose_pose(never, never, turned=True)[0] == ANY_ORIENTATION
+    assert choose_pose(never, never, window=0, turned=False) == (ONE_WAY_ROUND, "as asked for")
+    with pytest.raises(ValueError, match="no places"):
+        choose_pose(never, never, window=2, turned=True)
+
+
+@pytest.mark.parametrize(
+    ("turned_bits", "nearby_bits", "forced", "expected"),
+    [
+        (108.0, 90.0, {}, ANY_ORIENTATION),
+        (115.0, 101.0, {}, ONE_POSE),
+        (115.0, 110.0, {}, ONE_WAY_ROUND),
+        (101.0, 101.5, {"turned": False}, ONE_POSE),
+        (101.0, 90.0, {"window": 0}, ANY_ORIENTATION),
+        (115.0, 90.0, {"window": 0}, ONE_WAY_ROUND),
+    ],
+)
+def test_the_pose_follows_from_scores_of_unseen_parts(
+    turned_bits: float, nearby_bits: float, forced: dict[str, int], expected: Pose
+) -> None:
+    scores = {ONE_WAY_ROUND: 100.0, ONE_POSE: nearby_bits}
+    pose, reason = choose_pose(scores.__getitem__, lambda: turned_bits, **forced)
+    assert pose == expected
+    assert "100.0 bits" in reason
+    assert (f"{turned_bits:.1f}" in reason) == ("turned" not in forced)
+
+
+def test_turned_views_are_the_patches_of_turned_pictures() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    views = Turner(NETWORK, BACKEND, 64, 96).patches(image)
+    for turns, patches in zip((3, 2, 1), views, strict=True):
+        picture = np.ascontiguousarray(np.rot90(image, turns))
+        np.testing.assert_array_equal(patches, gather(reference.run(NETWORK, picture)))
