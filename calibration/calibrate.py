@@ -16,7 +16,7 @@ from calibration.groups import two_groups
 from calibration.model_file import Model
 from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
-from calibration.pose import Pose
+from calibration.pose import Pose, forced_pose
 from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.setups import Choice, Wishes, choose_setup
@@ -123,11 +123,11 @@ def calibrate(
         settings.seed,
         progress,
     )
-    setup = choice.setup
-    if choice.pose:
-        # Its time was measured with this pose.
-        forced = replace(settings.normal, window=choice.pose.window, turned=choice.pose.turned)
-        settings = replace(settings, normal=forced)
+    setup, pose_reason = choice.setup, {}
+    if choice.pose and not forced_pose(settings.normal.window, settings.normal.turned):
+        pose_reason = {"pose": "as this setup saw it when it was tried and timed"}
+        tried = replace(settings.normal, window=choice.pose.window, turned=choice.pose.turned)
+        settings = replace(settings, normal=tried)
     images = read_good_images(
         folder, setup.network, backend, settings.roi, setup.input_pixels, progress
     )
@@ -152,7 +152,7 @@ def calibrate(
             "warnings": list(warnings),
             "skipped": list(images.skipped),
             "seed": settings.seed,
-            "reasons": {"setup": choice.reason, **normal.reasons},
+            "reasons": {"setup": choice.reason, **normal.reasons, **pose_reason},
             "turned": normal.pose.turned,
             "trials": [
                 {

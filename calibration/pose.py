@@ -72,6 +72,13 @@ ANY_ORIENTATION = Pose(turned=True)
 ONE_POSE = Pose(window=WINDOW)
 
 
+def forced_pose(window: int | None, turned: bool | None) -> Pose | None:
+    """The pose, if what is forced leaves no choice."""
+    if window or turned or (window == 0 and turned is False):
+        return Pose(window or 0, bool(turned))
+    return None
+
+
 def choose_pose(
     unseen: Callable[[Pose], float],
     unseen_turned: Callable[[], float],
@@ -89,8 +96,9 @@ def choose_pose(
     Returns:
         The pose, and why, a sentence.
     """
-    if window or turned or (window == 0 and turned is False):
-        return Pose(window or 0, bool(turned)), "as asked for"
+    forced = forced_pose(window, turned)
+    if forced:
+        return forced, "as asked for"
     plain = unseen(ONE_WAY_ROUND)
     seen = f"held-out good parts score {plain:.1f} bits compared with all others (medians)"
     if turned is None:

@@ -60,6 +60,16 @@ def test_parts_that_turn_are_told_from_parts_in_one_pose(
     assert (taught.model.scoring.place == 1).all() == expected.turned
 
 
+def test_within_a_budget_turning_parts_are_tried_as_such(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, 40, turning=True)
+    wishes = Wishes(input_pixels=SIDE_PX**2, budget_ms=1e6)
+    settings = Settings(wishes=wishes, normal=NormalSettings(bank_entries=1500))
+    taught = calibrate(folder, [NETWORK], BACKEND, settings)
+    assert [trial.pose for trial in taught.choice.trials] == [ANY_ORIENTATION]
+    assert taught.pose == ANY_ORIENTATION
+    assert "timed" in taught.model.origin["reasons"]["pose"]
+
+
 def test_what_is_forced_is_not_tried() -> None:
     def never(*_: Pose) -> float:
         raise AssertionError("tried")

@@ -212,6 +212,7 @@ def _bad_calibrations(folder: Path) -> dict[str, list[object]]:
         "four whole numbers": [few, *out, "--roi", "1,2,3"],
         "there is no backbone 'hugo': use base": [few, *out, "--backbone", "hugo"],
         "ends in .model": [few, "-o", folder / "new.txt"],
+        "--window is for parts in one pose": [few, *out, "--window", "2", "--rotation"],
         "there is no folder": [few, "-o", folder / "nowhere" / "new.model"],
     }
 
