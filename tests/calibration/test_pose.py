@@ -86,7 +86,7 @@ def test_what_is_forced_is_not_tried() -> None:
     [
         (108.0, 90.0, {}, ANY_ORIENTATION),
         (115.0, 101.0, {}, ONE_POSE),
-        (115.0, 110.0, {}, ONE_WAY_ROUND),
+        (115.0, 120.0, {}, ONE_WAY_ROUND),
         (101.0, 101.5, {"turned": False}, ONE_POSE),
         (101.0, 90.0, {"window": 0}, ANY_ORIENTATION),
         (115.0, 90.0, {"window": 0}, ONE_WAY_ROUND),
