@@ -11,7 +11,7 @@ import numpy as np
 
 from calibration.colour import colourless_below
 from calibration.comparison import BitComparison
-from calibration.good_images import GoodImages, read_good_images
+from calibration.good_images import GoodFolder, GoodImages, read_good_images
 from calibration.groups import two_groups
 from calibration.model_file import Model
 from calibration.normal import Normal, NormalSettings, describe
@@ -33,6 +33,7 @@ class Settings:
         false_reject_rate: share of good parts that may be rejected.
         roi: part of the images to inspect; None for everything.
         wishes: what is decided of the setup; the rest is tried.
+        even_light: scale the brightness of pictures to that of the good ones.
         keep_all: use every image, however little it looks like the others.
         seed: of the folds and the bank.
         normal: what of the description of good parts is forced.
@@ -41,6 +42,7 @@ class Settings:
     false_reject_rate: float = 0.001
     roi: Roi | None = None
     wishes: Wishes = field(default_factory=Wishes)
+    even_light: bool = True
     keep_all: bool = False
     seed: int = 0
     normal: NormalSettings = field(default_factory=NormalSettings)
@@ -113,24 +115,19 @@ def calibrate(
         DatasetError: if the folder cannot be taught from; the message says why and names files.
     """
     settings = settings or Settings()
+    if settings.even_light:
+        good = GoodFolder.lit(folder, settings.roi)
+    else:
+        good = GoodFolder(folder, settings.roi)
     choice = choose_setup(
-        folder,
-        networks,
-        backend,
-        settings.wishes,
-        settings.normal,
-        settings.roi,
-        settings.seed,
-        progress,
+        good, networks, backend, settings.wishes, settings.normal, settings.seed, progress
     )
     setup, pose_reason = choice.setup, {}
     if choice.pose and not forced_pose(settings.normal.window, settings.normal.turned):
         pose_reason = {"pose": "as this setup saw it when it was tried and timed"}
         tried = replace(settings.normal, window=choice.pose.window, turned=choice.pose.turned)
         settings = replace(settings, normal=tried)
-    images = read_good_images(
-        folder, setup.network, backend, settings.roi, setup.input_pixels, progress
-    )
+    images = read_good_images(good, setup.network, backend, setup.input_pixels, progress)
     normal, used, suspicious = _describe(images, backend, settings, progress)
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
     warnings = _warnings(images)
@@ -209,7 +206,7 @@ def _describe(
 
 def _warnings(images: GoodImages) -> tuple[str, ...]:
     warnings = []
-    group = two_groups([views[0] for views in images.views])
+    group = two_groups([views.plain for views in images.views])
     if group is not None:
         few, many = (int((group == side).sum()) for side in (True, False))
         examples = (images.files[int(np.argmax(group == side))].name for side in (True, False))

@@ -13,6 +13,7 @@ import numpy as np
 from calibration import model_file
 from calibration.colour import chroma
 from calibration.model_file import Model
+from calibration.preparation import lit
 from kernels.backends import Choice, choose
 
 _MAX_REGIONS = 16
@@ -77,6 +78,7 @@ class Inspection:
         latency: where the time went.
         median: of the map before the whole picture was allowed for, in bits.
         is_colourless: whether the picture is grey and good ones were coloured.
+        gain: what its brightness was multiplied by, to be that of good ones.
     """
 
     verdict: Verdict
@@ -87,6 +89,7 @@ class Inspection:
     latency: Latency
     median: float
     is_colourless: bool
+    gain: float = 1.0
 
 
 class Detector:
@@ -137,7 +140,9 @@ class Detector:
         """
         model = self.model
         started = time.perf_counter()
-        prepared = model.preparation.apply(image)
+        fitted = model.preparation.fitted(image)
+        gain = model.preparation.gain_of(fitted)
+        prepared = lit(fitted, gain)
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
         embedded = time.perf_counter()
@@ -163,6 +168,7 @@ class Detector:
             ),
             median=median,
             is_colourless=is_colourless,
+            gain=gain,
         )
 
     def _regions(self, anomaly_map: np.ndarray, height: int, width: int) -> tuple[Region, ...]:

@@ -13,7 +13,14 @@ from calibration.errors import UnreadableImage
 from calibration.images import Skipped, read_image
 from calibration.metrics import PixelScores, auroc
 from calibration.progress import Progress, silent
-from calibration.watch import TOO_MANY, Usual, colour_sentence, drift_sentence
+from calibration.watch import (
+    TOO_MANY,
+    Usual,
+    colour_sentence,
+    drift_sentence,
+    is_lit_otherwise,
+    light_sentence,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
     usual = Usual.of(detector.model)
     drifted: list[tuple[bool, bool]] = []
     colourless: list[bool] = []
+    relit: list[bool] = []
     for sample in progress(dataset.samples, "inspecting", len(dataset.samples)):
         try:
             image = read_image(sample.path)
@@ -112,6 +120,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
         rows.append((sample.kind, inspection.score, inspection.verdict is Verdict.NG))
         drifted.append((sample.is_defective, usual.is_drifted(inspection)))
         colourless.append(inspection.is_colourless)
+        relit.append(is_lit_otherwise(inspection))
         latencies.append(inspection.latency.total_ms)
         scores[f"{sample.kind}/{sample.path.name}"] = inspection.score
         if mask is not None:
@@ -125,7 +134,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
             "p50": round(float(np.percentile(latencies, 50)), 3),
             "p99": round(float(np.percentile(latencies, 99)), 3),
         },
-        drift=_drift(drifted, colourless),
+        drift=_drift(drifted, colourless, relit),
         backend=detector.backend.backend.name,
         skipped=tuple(skipped.reasons),
         scores=scores,
@@ -133,7 +142,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
     )
 
 
-def _drift(drifted: list[tuple[bool, bool]], colourless: list[bool]) -> Drift:
+def _drift(drifted: list[tuple[bool, bool]], colourless: list[bool], relit: list[bool]) -> Drift:
     # A defect moves the whole picture too, so that good parts are asked first.
     asked = [far for defective, far in drifted if not defective] or [far for _, far in drifted]
     share = sum(asked) / max(1, len(asked))
@@ -143,6 +152,8 @@ def _drift(drifted: list[tuple[bool, bool]], colourless: list[bool]) -> Drift:
         sentence = colour_sentence(f"{grey:.0%} of {len(colourless)}")
     elif share > TOO_MANY:
         sentence = drift_sentence(f"{share:.0%} of {len(asked)}")
+    elif sum(relit) > TOO_MANY * len(relit):
+        sentence = light_sentence(f"{sum(relit) / len(relit):.0%} of {len(relit)}")
     return Drift(share, grey, sentence)
 
 

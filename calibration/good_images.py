@@ -10,15 +10,48 @@ import numpy as np
 from calibration.colour import chroma
 from calibration.errors import DatasetError, ImageMismatch, TooFewImages, UnreadableImage
 from calibration.images import Skipped, check_sizes, list_images, read_image
-from calibration.pose import Turner, Views
-from calibration.preparation import Preparation, Roi
+from calibration.preparation import Preparation, Roi, light_of
 from calibration.progress import Progress
+from calibration.views import Viewer, Views, is_turned
 from kernels.backends import Backend
-from kernels.codes import gather
 from kernels.network import Network
 
 MIN_IMAGES = 20
-_TURNED = 150  # pictures that are looked at turned, too: more hardly fit into a bank
+_FOR_LIGHT = 24  # pictures whose light is looked at
+_DARKEST = 32  # light that pictures can be compared by: what lies below is noise
+
+
+@dataclass(frozen=True)
+class GoodFolder:
+    """Where good parts are, and how they are looked at.
+
+    Attributes:
+        path: of the folder.
+        roi: part of the images to inspect; None for everything.
+        light: of the good images; 0 to leave pictures as they are.
+    """
+
+    path: Path
+    roi: Roi | None = None
+    light: int = 0
+
+    @classmethod
+    def lit(cls, path: Path, roi: Roi | None) -> GoodFolder:
+        """With the light that these images usually have.
+
+        Raises:
+            DatasetError: if there are no images.
+        """
+        files = list_images(path)
+        lights = []
+        for file in files[:: -(-len(files) // _FOR_LIGHT)]:
+            try:
+                image = read_image(file)
+                lights.append(light_of(roi.of(image) if roi else image))
+            except (UnreadableImage, DatasetError):
+                continue  # who reads all images says what is wrong with this one
+        light = int(np.median(lights)) if lights else 0
+        return cls(path, roi, light if light >= _DARKEST else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +61,7 @@ class GoodImages:
     Attributes:
         preparation: how they were cropped and resized.
         files: that were read, no two of them alike.
-        views: the patches of each file, uint64 (rows, columns, words), and of some files turned.
+        views: the patches of each file, uint64 (rows, columns, words).
         chroma: float64, of each file.
         skipped: files that could not be read, a sentence each.
         copies: files that say nothing new: their patches are those of another one.
@@ -43,31 +76,28 @@ class GoodImages:
 
 
 def read_good_images(
-    folder: Path,
+    folder: GoodFolder,
     network: Network,
     backend: Backend,
-    roi: Roi | None,
     input_pixels: int,
     progress: Progress,
 ) -> GoodImages:
     """Read a folder.
 
     Args:
-        folder: with images of good parts.
+        folder: where they are.
         network: that makes patches of them.
         backend: that runs it.
-        roi: part of the images to inspect; None for everything.
         input_pixels: size of the network's input, height times width, roughly.
         progress: shows how far it is.
 
     Raises:
         DatasetError: if the folder cannot be taught from; the message says why and names files.
     """
-    files = list_images(folder)
+    files = list_images(folder.path)
     skipped = Skipped(len(files))
     preparation: Preparation | None = None
-    executor = turner = None
-    every = -(-len(files) // _TURNED)
+    viewer: Viewer | None = None
     sizes: list[tuple[int, int]] = []
     sized: list[Path] = []
     copies: list[Path] = []
@@ -81,30 +111,32 @@ def read_good_images(
         size = (image.shape[0], image.shape[1])
         sizes.append(size)
         sized.append(path)
-        if preparation is None or executor is None or turner is None:
-            preparation = Preparation.fit(size, roi, input_pixels, network.size_multiple)
+        if preparation is None or viewer is None:
+            preparation = Preparation.fit(
+                size, folder.roi, input_pixels, network.size_multiple, folder.light
+            )
             input_size = preparation.input_height, preparation.input_width
-            executor = backend.executor(network, *input_size)
-            turner = Turner(network, backend, *input_size)
+            viewer = Viewer(network, backend, *input_size)
         try:
             prepared = preparation.apply(image)
         except ImageMismatch:
             continue  # check_sizes below says which images are the odd ones
-        patches = gather(executor.run(prepared))
-        key = patches.tobytes()
+        views = viewer.plain(prepared)
+        key = views.plain.tobytes()
         if key in known:
             copies.append(path)
         else:
-            turned = () if len(known) % every else turner.patches(prepared)
-            known[key] = path, (patches, *turned), chroma(prepared)
+            if is_turned(len(known), len(files)):
+                views = viewer.all(prepared)
+            known[key] = path, views, chroma(prepared)
     check_sizes(sizes, sized)
     _check_enough(len(known), len(copies))
     assert preparation is not None
-    unique, views, colours = zip(*known.values(), strict=True)
+    unique, every_view, colours = zip(*known.values(), strict=True)
     return GoodImages(
         preparation,
         unique,
-        views,
+        every_view,
         np.array(colours, np.float64),
         tuple(skipped.reasons),
         tuple(copies),

@@ -16,9 +16,10 @@ import numpy as np
 
 from calibration.comparison import Comparison, Measure
 from calibration.memory_bank import MemoryBank
-from calibration.pose import ONE_WAY_ROUND, Pose, Views, choose_pose
+from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
 from calibration.progress import Progress
 from calibration.scoring import Scoring, drift, place_of, smooth
+from calibration.views import Views
 
 FOLDS = 5
 
@@ -109,7 +110,7 @@ def describe(
         progress: shows how far it is.
     """
     folds = _Folds(parts, comparison, settings, seed, progress)
-    asked = settings.turned if any(len(views) > 1 for views in parts) else False
+    asked = settings.turned if any(views.turned for views in parts) else False
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     unseen = folds.unseen(pose)
     bank = folds.bank(parts, pose)
@@ -137,16 +138,16 @@ class _Folds:
 
     def bank(self, parts: Sequence[Views], pose: Pose) -> MemoryBank:
         rng = np.random.default_rng(self._seed)
-        grids = [grid for views in parts for grid in (views if pose.turned else views[:1])]
+        grids = [grid for views in parts for grid in views.learnt(pose)]
         entries = self._settings.entries(pose.window)
         return self._comparison.choose(grids, entries, rng, pose.window, self._progress)
 
     def measure(self, bank: MemoryBank) -> Measure:
-        return self._comparison.measure(bank, *self._parts[0][0].shape[:2])
+        return self._comparison.measure(bank, *self._parts[0].plain.shape[:2])
 
     def maps(self, measure: Measure, parts: Sequence[Views], label: str) -> np.ndarray:
         shown = self._progress(parts, label, len(parts))
-        return np.stack([smooth(measure(views[0]), self._settings.smoothing) for views in shown])
+        return np.stack([smooth(measure(views.plain), self._settings.smoothing) for views in shown])
 
     def _inside(self, number: int) -> list[Views]:
         return [self._parts[i] for i in np.flatnonzero(self._fold_of == number).tolist()]
@@ -174,7 +175,7 @@ class _Folds:
     def median_turned(self) -> float:
         """The same of turned pictures, against others as they came."""
         measure = self._measure_of(0, ONE_WAY_ROUND)
-        turned = [grid for views in self._inside(0) for grid in views[1:]]
+        turned = [grid for views in self._inside(0) for grid in views.turned]
         if not turned:
             return math.inf
         scores = [smooth(measure(grid), self._settings.smoothing).max() for grid in turned]
@@ -182,7 +183,7 @@ class _Folds:
 
     def unseen(self, pose: Pose) -> np.ndarray:
         """Smoothed maps of all parts, each against a bank without it."""
-        rows, columns = self._parts[0][0].shape[:2]
+        rows, columns = self._parts[0].plain.shape[:2]
         out = np.empty((len(self._parts), rows, columns), np.float32)
         for number in range(FOLDS):
             out[self._fold_of == number] = self.fold(number, pose)

@@ -12,15 +12,8 @@ a sample of them as the picture itself, and lies as close to the others; else it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import cv2
-import numpy as np
-
-from kernels.backends import Backend
-from kernels.codes import gather
-from kernels.network import Network
 
 WINDOW = 2
 """Side of the cells of a window, in patches."""
@@ -31,12 +24,6 @@ _TURNED_MAY_COST = 1.1
 # A window was the better choice up to 1.10, and much the worse one at 1.19, for parts that lay
 # anywhere.
 _WINDOW_MAY_COST = 1.12
-
-_TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
-
-
-Views = Sequence[np.ndarray]
-"""Patches (rows, columns, ...) of a part as it came; of some parts, of its picture turned, too."""
 
 
 @dataclass(frozen=True)
@@ -114,29 +101,3 @@ def choose_pose(
         if nearby <= plain * _WINDOW_MAY_COST:
             return ONE_POSE, f"{seen}: they come in one pose"
     return ONE_WAY_ROUND, f"{seen}: a part's pattern turns up all over it, one way round"
-
-
-class Turner:
-    """Patches of turned pictures.
-
-    Args:
-        network: that makes patches.
-        backend: that runs it.
-        height, width: of the pictures as they come, in pixels.
-    """
-
-    def __init__(self, network: Network, backend: Backend, height: int, width: int) -> None:
-        lying, upright = ((width, height), (height, width))
-        self._executors = [backend.executor(network, *size) for size in (lying, upright, lying)]
-
-    def patches(self, prepared: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Of a picture turned by a quarter, a half and three quarters.
-
-        Args:
-            prepared: uint8 (height, width, 3).
-
-        Returns:
-            uint64 (rows, columns, words) each; (columns, rows, words) of quarters.
-        """
-        pairs = zip(self._executors, _TURNS, strict=True)
-        return tuple(gather(run.run(cv2.rotate(prepared, turn))) for run, turn in pairs)

@@ -21,17 +21,18 @@ import cv2
 import numpy as np
 
 from calibration.errors import ImageMismatch, UnreadableImage
+from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.memory_bank import choose_bank
 from calibration.metrics import auroc
 from calibration.normal import NormalSettings
-from calibration.pose import ONE_WAY_ROUND, Pose, Turner, Views, choose_pose
+from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
+from calibration.views import Viewer, Views
 from kernels.backends import Backend
-from kernels.codes import gather
 from kernels.network import Network
 
 STRIDES = (8, 16)
@@ -123,24 +124,22 @@ class Choice:
 
 
 def choose_setup(
-    folder: Path,
+    folder: GoodFolder,
     networks: Sequence[Network],
     backend: Backend,
     wishes: Wishes,
     forced: NormalSettings,
-    roi: Roi | None,
     seed: int,
     progress: Progress,
 ) -> Choice:
     """Take the first backbone as usual, or within a budget try all on the parts of a folder.
 
     Args:
-        folder: with images of good parts; what is wrong with it is not looked at here.
+        folder: where good parts are; what is wrong with it is not looked at here.
         networks: the backbones to choose from.
         backend: that runs them.
         wishes: what is decided already.
         forced: what is decided of the description of good parts.
-        roi: part of the images to inspect; None for everything.
         seed: which images are looked at, and the defects drawn on them.
         progress: shows how far it is.
     """
@@ -155,9 +154,9 @@ def choose_setup(
         for pixels in sizes
     ]
     rng = np.random.default_rng(seed)
-    files = list_images(folder)
+    files = list_images(folder.path)
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
-    _look(candidates, progress(sample, "trying setups", len(sample)), roi, rng)
+    _look(candidates, progress(sample, "trying setups", len(sample)), folder, rng)
     if len(candidates[0].bank_views) < _FEWEST or not candidates[0].plain:
         return Choice(usual, None, (), "too few images to try others")
     compared = progress(candidates, "comparing them", len(candidates))
@@ -178,19 +177,16 @@ class _Candidate:
     defective: list[list[np.ndarray]] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
 
-    def prepare(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int], light: int) -> None:
         network, pixels = self.setup.network, self.setup.input_pixels
-        fitted = Preparation.fit(size, None, pixels, network.size_multiple)
+        fitted = Preparation.fit(size, None, pixels, network.size_multiple, light)
         self.preparation = fitted
         size = fitted.input_height, fitted.input_width
         self.executor = self.backend.executor(network, *size)
-        self.turner = Turner(network, self.backend, *size)
+        self.viewer = Viewer(network, self.backend, *size)
 
     def learn(self, image: np.ndarray) -> None:
-        self.bank_views.append((gather(self.codes(image)), *self.turned(image)))
-
-    def turned(self, image: np.ndarray) -> tuple[np.ndarray, ...]:
-        return self.turner.patches(self.preparation.apply(image))
+        self.bank_views.append(self.viewer.all(self.preparation.apply(image)))
 
     def codes(self, image: np.ndarray) -> list[np.ndarray]:
         started = time.perf_counter()
@@ -220,10 +216,8 @@ class _Judge:
 
     def __init__(self, candidate: _Candidate, pose: Pose, seed: int) -> None:
         self._forced = candidate.forced
-        grids = [views[0] for views in candidate.bank_views]
-        learnt = (
-            [grid for views in candidate.bank_views for grid in views] if pose.turned else grids
-        )
+        grids = [views.plain for views in candidate.bank_views]
+        learnt = [grid for views in candidate.bank_views for grid in views.learnt(pose)]
         rng = np.random.default_rng(seed)
         bank = choose_bank(learnt, self._forced.entries(pose.window), rng, pose.window)
         near = bank.neighbourhoods(*grids[0].shape[:2])
@@ -249,16 +243,19 @@ class _Judge:
 
 
 def _look(
-    candidates: list[_Candidate], files: Iterable[Path], roi: Roi | None, rng: np.random.Generator
+    candidates: list[_Candidate],
+    files: Iterable[Path],
+    folder: GoodFolder,
+    rng: np.random.Generator,
 ) -> None:
     size: tuple[int, ...] | None = None
     for number, file in enumerate(files):
         try:
-            image = _inspected(read_image(file), roi)
+            image = _inspected(read_image(file), folder.roi)
             if size is None:
                 size = image.shape[:2]
                 for candidate in candidates:
-                    candidate.prepare((size[0], size[1]))
+                    candidate.prepare((size[0], size[1]), folder.light)
             if number % _HELD_OUT_EVERY:
                 for candidate in candidates:
                     candidate.learn(image)
@@ -269,7 +266,8 @@ def _look(
             ]
             for candidate in candidates:
                 candidate.plain.append(candidate.codes(image))
-                candidate.plain_turned += candidate.turned(image)
+                turned = candidate.viewer.all(candidate.preparation.apply(image)).turned
+                candidate.plain_turned += turned
                 candidate.good += [candidate.codes(picture) for picture in good]
                 candidate.defective += [candidate.codes(picture) for picture in defective]
         except (UnreadableImage, ImageMismatch):
@@ -278,8 +276,7 @@ def _look(
 
 def _inspected(image: np.ndarray, roi: Roi | None) -> np.ndarray:
     if roi:
-        roi.check_inside(*image.shape[:2])
-        image = image[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
+        image = roi.of(image)
     scale = _LARGEST_PX / float(np.sqrt(image.shape[0] * image.shape[1]))
     if scale >= 1:
         return image

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 from calibration.detector import Inspection
 from calibration.model_file import Model
+from calibration.preparation import MOST_GAIN
 
 _ENOUGH = 20
 
 TOO_MANY = 0.25
 """Share of pictures that is no chance: a good one lies beyond all taught ones about once in as many
 as were taught."""
+
+_OTHER_GAIN = 1.2
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,19 @@ class Usual:
     def is_drifted(self, inspection: Inspection) -> bool:
         """Whether the whole picture is farther from normal than any good one was."""
         return inspection.median > self.highest_median
+
+
+def is_lit_otherwise(inspection: Inspection) -> bool:
+    """Whether the picture was darker or brighter than good ones by a fifth or more."""
+    return not 1 / _OTHER_GAIN < inspection.gain < _OTHER_GAIN
+
+
+def light_sentence(which: str) -> str:
+    """Likewise, of pictures that only their light tells from the taught ones."""
+    return (
+        f"{which} pictures are darker or brighter than the taught ones by a fifth or more: that is"
+        f" made up for, up to {MOST_GAIN:g} times; see to lamps, lens and exposure in time"
+    )
 
 
 def drift_sentence(which: str) -> str:
@@ -74,20 +90,23 @@ class Watch:
 
     def __init__(self, usual: Usual, history: int = 100) -> None:
         self._usual = usual
-        self._seen: deque[tuple[bool, bool]] = deque(maxlen=max(history, _ENOUGH))
-        self._drifted = self._colourless = 0
+        self._seen: deque[tuple[bool, bool, bool]] = deque(maxlen=max(history, _ENOUGH))
+        self._drifted = self._colourless = self._relit = 0
         self.problems: tuple[str, ...] = ()
 
     def see(self, inspection: Inspection) -> None:
         """Take note of an inspection."""
         if len(self._seen) == self._seen.maxlen:
-            drifted, colourless = self._seen.popleft()
+            drifted, colourless, relit = self._seen.popleft()
             self._drifted -= drifted
             self._colourless -= colourless
-        now = self._usual.is_drifted(inspection), inspection.is_colourless
+            self._relit -= relit
+        is_drifted = self._usual.is_drifted(inspection)
+        now = is_drifted, inspection.is_colourless, is_lit_otherwise(inspection)
         self._seen.append(now)
         self._drifted += now[0]
         self._colourless += now[1]
+        self._relit += now[2]
         count = len(self._seen)
         if count < _ENOUGH:
             return
@@ -98,5 +117,7 @@ class Watch:
             self.problems = (colour_sentence(which),)
         elif self._drifted > TOO_MANY * count:
             self.problems = (drift_sentence(which),)
+        elif self._relit > TOO_MANY * count:
+            self.problems = (light_sentence(which),)
         else:
             self.problems = ()

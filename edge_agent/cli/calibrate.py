@@ -84,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (default: whichever makes good parts more alike)",
     )
     parser.add_argument(
+        "--even-light",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="scale the brightness of every picture to that of the good images, by 1.3 at most, so"
+        " that no part is rejected because a lamp aged (default: on)",
+    )
+    parser.add_argument(
         "--input-px",
         type=positive_count,
         metavar="PX",
@@ -144,9 +151,12 @@ def execute(arguments: argparse.Namespace) -> int:
             input_pixels=arguments.input_px**2 if arguments.input_px else None,
             budget_ms=arguments.budget_ms,
         ),
+        even_light=arguments.even_light,
         keep_all=arguments.keep_all,
         normal=NormalSettings(
-            window=arguments.window, turned=arguments.rotation, drift=arguments.drift
+            window=arguments.window,
+            turned=arguments.rotation,
+            drift=arguments.drift,
         ),
     )
     backend = choose(arguments.backend).backend
@@ -170,6 +180,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "backbone": result.model.network.name,
                 "input_px": round(result.choice.setup.input_pixels**0.5),
                 "window": result.model.bank.window,
+                "light": result.model.preparation.light,
                 "rotation": result.model.origin["turned"],
                 "drift": bool(result.model.scoring.usual_median),
                 "suspicious": [

@@ -29,6 +29,7 @@ from calibration.calibrate import Settings, calibrate
 from calibration.dataset import open_dataset
 from calibration.detector import Detector
 from calibration.evaluate import evaluate
+from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.metrics import PixelScores, auroc
 from calibration.normal import NormalSettings, describe
@@ -36,6 +37,7 @@ from calibration.outliers import stand_apart
 from calibration.preparation import Preparation
 from calibration.setups import Wishes
 from calibration.threshold import conformal_threshold
+from calibration.views import Views, is_turned, turned
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.accuracy_page import write_page
@@ -48,7 +50,6 @@ SETUPS = (("base", 336), ("base", 448), ("small", 256), ("small", 336), ("small"
 
 _TIMED = 12
 _FITTED = 20
-_TURNED = 150  # of the good parts, as calibrate does
 # Bump where a change of the product changes figures: cached ones are then measured again.
 _EDITION = 4
 
@@ -77,18 +78,19 @@ def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
     """The same for patches of floats."""
     files = list_images(folder / "train" / "good")
     size = read_image(files[0]).shape[:2]
-    preparation = Preparation.fit((size[0], size[1]), None, INPUT_PIXELS, 32)
+    light = GoodFolder.lit(folder / "train" / "good", None).light
+    preparation = Preparation.fit((size[0], size[1]), None, INPUT_PIXELS, 32, light)
     patches.fit([preparation.apply(read_image(file)) for file in files[:: len(files) // _FITTED]])
 
     def of(file: Path) -> np.ndarray:
         return patches.of(preparation.apply(read_image(file)))
 
-    every = -(-len(files) // _TURNED)
     parts = []
     for number, file in enumerate(progress_bar(files, f"{folder.name} {patches.name}", len(files))):
         prepared = preparation.apply(read_image(file))
-        turns = range(1 if number % every else 4)
-        parts.append([patches.of(np.ascontiguousarray(np.rot90(prepared, k))) for k in turns])
+        plain = patches.of(prepared)
+        others = turned(prepared) if is_turned(number, len(files)) else []
+        parts.append(Views(plain, tuple(map(patches.of, others))))
     comparison = FloatComparison()
     normal = describe(parts, comparison, NormalSettings(), seed, progress_bar)
     clear = stand_apart(normal.scores)[1]
@@ -96,7 +98,7 @@ def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
         parts = [views for views, out in zip(parts, clear, strict=True) if not out]
         normal = describe(parts, comparison, NormalSettings(), seed, progress_bar)
     threshold = conformal_threshold(normal.scores, RATE).value
-    measure = comparison.measure(normal.bank, *parts[0][0].shape[:2])
+    measure = comparison.measure(normal.bank, *parts[0].plain.shape[:2])
     dataset = open_dataset(folder)
     pixels, scores = PixelScores(), []
     for sample in progress_bar(dataset.samples, "inspecting", len(dataset.samples)):
@@ -170,6 +172,7 @@ def main() -> None:
     parser.add_argument("--float-seeds", type=int, default=1, help="of teachers and HOG: slow")
     parser.add_argument("--only-kept", action="store_true", help="measure nothing, write the page")
     parser.add_argument("--coverage", type=Path, help="what tests.benchmarks.coverage printed")
+    parser.add_argument("--robustness", type=Path, help="what tests.benchmarks.robustness printed")
     arguments = parser.parse_args()
     kept = Kept(arguments.cache, only=arguments.only_kept)
     results: dict[str, dict[str, list[Figures]]] = {}
@@ -203,9 +206,13 @@ def main() -> None:
         for name, row in results.items()
     }
     command = f"python -m tests.benchmarks.accuracy --data DIR -o {arguments.output}"
-    command += " --coverage FILE" if arguments.coverage else ""
-    coverage = arguments.coverage.read_text() if arguments.coverage else ""
-    write_page(arguments.output, measured, RATE, command, coverage)
+    sections = {
+        "Coverage of the threshold": arguments.coverage,
+        "Pictures unlike those taught": arguments.robustness,
+    }
+    command += " --coverage FILE --robustness FILE"
+    written = {title: file.read_text() for title, file in sections.items() if file}
+    write_page(arguments.output, measured, RATE, command, written)
 
 
 def _floats(teachers: Path) -> list[FloatPatches]:

@@ -23,7 +23,9 @@ _COLUMNS = (
 )
 
 
-def write_page(output: Path, results: Results, rate: float, command: str, coverage: str) -> None:
+def write_page(
+    output: Path, results: Results, rate: float, command: str, sections: dict[str, str]
+) -> None:
     """Write FILE.md, and the drawing beside it as FILE.svg."""
     methods = list(dict.fromkeys(name for row in results.values() for name in row))
     drawing = output.with_suffix(".svg")
@@ -77,8 +79,8 @@ def write_page(output: Path, results: Results, rate: float, command: str, covera
                 f"Drift: {np.mean(shares):.0%} of the good test pictures lie as a whole beyond"
                 " every taught one, which `evaluate` says. The threshold promises nothing there.",
             ]
-    if coverage:
-        parts += ["", "## Coverage of the threshold", "", coverage.strip()]
+    for title, text in sections.items():
+        parts += ["", f"## {title}", "", text.strip()]
     output.write_text("\n".join(parts) + "\n")
 
 

@@ -24,9 +24,9 @@ from calibration.backbones import DEFAULT, load_backbone
 from calibration.comparison import BitComparison
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
-from calibration.pose import Views
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
+from calibration.views import Views
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import data_sets, patched_set
@@ -85,8 +85,8 @@ def teach_and_ask(
         kept = [views for views, out in zip(taught, clear, strict=True) if not out]
         normal = describe(kept, comparison, NormalSettings(), seed, silent)
     threshold = conformal_threshold(normal.scores, rate)
-    measure = comparison.measure(normal.bank, *taught[0][0].shape[:2])
-    scores = np.array([normal.scoring.map_of(measure(views[0])).max() for views in asked])
+    measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
+    scores = np.array([normal.scoring.map_of(measure(views.plain)).max() for views in asked])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
-from calibration.pose import Turner, Views
 from calibration.preparation import Preparation
 from calibration.progress import Progress
 from calibration.setups import STRIDES
+from calibration.views import Viewer, Views
 from kernels.backends import choose
-from kernels.codes import gather
 from kernels.network import Network
 
 INPUT_PIXELS = 336 * 336
@@ -27,7 +27,7 @@ class PatchedSet:
     """A set as patches.
 
     Attributes:
-        train: of train/good, as they are and turned.
+        train: of train/good.
         good: of test/good.
     """
 
@@ -46,28 +46,29 @@ def patched_set(folder: Path, network: Network, cache: Path, progress: Progress)
     """The patches of a set's good parts, from the cache if it has them."""
     network = network.only(STRIDES)
     train, good = (list_images(folder / half / "good") for half in ("train", "test"))
-    file = cache / f"{folder.name}-{network.name}-{digest(network)}-turned.npz"
+    file = cache / f"{folder.name}-{network.name}-{digest(network)}-lit.npz"
     if not file.is_file():
         made = _views([*train, *good], network, progress)
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(file, *(np.stack(one) for one in zip(*made, strict=True)))
+        np.savez(
+            file,
+            plain=np.stack([views.plain for views in made]),
+            **{f"turned{i}": np.stack([views.turned[i] for views in made]) for i in range(3)},
+        )
     with np.load(file) as kept:
-        views: list[Views] = list(zip(*kept.values(), strict=True))
-    return PatchedSet(views[: len(train)], views[len(train) :])
+        turned = zip(*(kept[f"turned{i}"] for i in range(3)), strict=True)
+        every = [Views(*views) for views in zip(kept["plain"], turned, strict=True)]
+    return PatchedSet(every[: len(train)], every[len(train) :])
 
 
 def _views(files: list[Path], network: Network, progress: Progress) -> list[Views]:
     size = read_image(files[0]).shape[:2]
-    preparation = Preparation.fit(size, None, INPUT_PIXELS, network.size_multiple)
+    light = GoodFolder.lit(files[0].parent, None).light
+    preparation = Preparation.fit(size, None, INPUT_PIXELS, network.size_multiple, light)
     input_size = preparation.input_height, preparation.input_width
-    backend = choose().backend
-    executor = backend.executor(network, *input_size)
-    turner = Turner(network, backend, *input_size)
-    made = []
-    for file in progress(files, files[0].parents[2].name, len(files)):
-        prepared = preparation.apply(read_image(file))
-        made.append((gather(executor.run(prepared)), *turner.patches(prepared)))
-    return made
+    viewer = Viewer(network, choose().backend, *input_size)
+    shown = progress(files, files[0].parents[2].name, len(files))
+    return [viewer.all(preparation.apply(read_image(file))) for file in shown]
 
 
 def digest(network: Network) -> str:

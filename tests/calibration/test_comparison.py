@@ -8,6 +8,7 @@ import pytest
 from calibration.memory_bank import MemoryBank
 from calibration.normal import NormalSettings, describe
 from calibration.progress import silent
+from calibration.views import Views
 from tests.benchmarks.coverage import clopper_pearson
 from tests.benchmarks.float_patches import FloatComparison
 
@@ -35,7 +36,7 @@ def test_euclidean_distances_are_those_of_the_formula(window: int) -> None:
 
 def test_a_description_of_floats_has_its_parts() -> None:
     normal = describe(
-        [(grid,) for grid in _grids(12)], FloatComparison(), NormalSettings(), 0, silent
+        [Views(grid) for grid in _grids(12)], FloatComparison(), NormalSettings(), 0, silent
     )
     assert isinstance(normal.bank, MemoryBank)
     assert normal.scores.shape == normal.medians.shape == (12,)

@@ -9,6 +9,7 @@ from calibration.memory_bank import choose_bank
 from calibration.normal import FOLDS, Normal, NormalSettings, describe
 from calibration.progress import silent
 from calibration.scoring import smooth
+from calibration.views import Views
 from kernels.backends import choose
 from kernels.bits import pack
 
@@ -22,7 +23,7 @@ def _noisy(pattern: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 
 def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe([(grid,) for grid in grids], BitComparison(BACKEND), settings, 0, silent)
+    return describe([Views(grid) for grid in grids], BitComparison(BACKEND), settings, 0, silent)
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:

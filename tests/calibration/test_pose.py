@@ -11,11 +11,9 @@ import pytest
 from calibration.backbones import load_backbone
 from calibration.calibrate import Settings, calibrate
 from calibration.normal import NormalSettings
-from calibration.pose import ANY_ORIENTATION, ONE_POSE, ONE_WAY_ROUND, Pose, Turner, choose_pose
+from calibration.pose import ANY_ORIENTATION, ONE_POSE, ONE_WAY_ROUND, Pose, choose_pose
 from calibration.setups import Wishes
-from kernels import reference
 from kernels.backends import choose
-from kernels.codes import gather
 
 BACKEND = choose("numba").backend
 NETWORK = load_backbone("base").only((8, 16))
@@ -100,11 +98,3 @@ def test_the_pose_follows_from_scores_of_unseen_parts(
     assert pose == expected
     assert "100.0 bits" in reason
     assert (f"{turned_bits:.1f}" in reason) == ("turned" not in forced)
-
-
-def test_turned_views_are_the_patches_of_turned_pictures() -> None:
-    image = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
-    views = Turner(NETWORK, BACKEND, 64, 96).patches(image)
-    for turns, patches in zip((3, 2, 1), views, strict=True):
-        picture = np.ascontiguousarray(np.rot90(image, turns))
-        np.testing.assert_array_equal(patches, gather(reference.run(NETWORK, picture)))

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from calibration.errors import DatasetError, ImageMismatch
-from calibration.preparation import Preparation, Roi
+from calibration.good_images import GoodFolder
+from calibration.preparation import Preparation, Roi, light_of
 
 
 def test_the_aspect_ratio_is_kept() -> None:
@@ -59,3 +63,52 @@ def test_images_that_the_model_was_not_taught_on() -> None:
         fitted.apply(np.zeros((100, 200, 3)))
     with pytest.raises(ImageMismatch, match="3 channels"):
         fitted.apply(np.zeros((100, 200, 4), np.uint8))
+
+
+def _scene(gain: float) -> np.ndarray:
+    rng = np.random.default_rng(4)
+    surface = cv2.GaussianBlur(rng.uniform(20, 200, (96, 128)).astype(np.float32), (0, 0), 3)
+    return np.clip(np.rint(surface * gain), 0, 255).astype(np.uint8)
+
+
+def test_light_is_what_a_tenth_is_brighter_than() -> None:
+    image = np.repeat(np.arange(100, dtype=np.uint8)[:, None], 80, axis=1)
+    assert abs(light_of(image) - 90) <= 4  # every fourth row is looked at
+    assert light_of(np.full((40, 40, 3), 77, np.uint8)) == 77
+    assert light_of(np.zeros((16, 16), np.uint8)) == 0
+
+
+@pytest.mark.parametrize("gain", [0.8, 0.93, 1.0, 1.1, 1.25])
+def test_pictures_in_other_light_come_out_alike(gain: float) -> None:
+    usual = light_of(_scene(1.0))
+    fitted = Preparation.fit((96, 128), None, 96 * 128, 16, usual)
+    out = fitted.apply(_scene(gain)).astype(int)
+    assert abs(out - fitted.apply(_scene(1.0))).max() <= 3
+    coloured = fitted.apply(cv2.cvtColor(_scene(gain), cv2.COLOR_GRAY2BGR))
+    np.testing.assert_array_equal(out, coloured)
+    left = Preparation.fit((96, 128), None, 96 * 128, 16).apply(_scene(gain))
+    np.testing.assert_array_equal(left[..., 0], _scene(gain))
+
+
+def test_a_picture_in_quite_other_light_stays_unlike_the_others() -> None:
+    usual = light_of(_scene(1.0))
+    fitted = Preparation.fit((96, 128), None, 96 * 128, 16, usual)
+    assert light_of(fitted.apply(_scene(0.4))) < 0.6 * usual
+    assert fitted.apply(np.zeros((96, 128), np.uint8)).max() == 0
+
+
+def test_a_defect_does_not_change_the_light() -> None:
+    spoilt = _scene(1.0)
+    spoilt[20:40, 30:60] = 255
+    assert abs(light_of(spoilt) - light_of(_scene(1.0))) <= 4
+
+
+def test_the_light_of_a_folder_is_that_of_most_images(tmp_path: Path) -> None:
+    for number in range(30):
+        gain = 0.3 if number % 5 == 0 else 1.0
+        cv2.imwrite(str(tmp_path / f"{number:02}.png"), _scene(gain))
+    (tmp_path / "31.png").write_bytes(b"no picture")
+    assert GoodFolder.lit(tmp_path, None).light == light_of(_scene(1.0))
+    for path in tmp_path.iterdir():
+        cv2.imwrite(str(path), _scene(0.1))
+    assert GoodFolder.lit(tmp_path, None).light == 0, "too dark to compare light"

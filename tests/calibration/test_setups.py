@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.backbones import ANY, load_backbones
+from calibration.good_images import GoodFolder
 from calibration.normal import NormalSettings
 from calibration.pose import ONE_POSE
 from calibration.progress import silent
@@ -32,7 +33,7 @@ def _folder(path: Path, count: int) -> Path:
 
 def _choose(folder: Path, **wishes: float) -> Choice:
     wished = Wishes(**wishes)  # type: ignore[arg-type]
-    return choose_setup(folder, NETWORKS, BACKEND, wished, NormalSettings(), None, 0, silent)
+    return choose_setup(GoodFolder(folder), NETWORKS, BACKEND, wished, NormalSettings(), 0, silent)
 
 
 def test_without_a_budget_it_is_the_first_backbone_and_nothing_is_tried(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from calibration.watch import Usual, Watch
 USUAL = Usual(highest_median=20, colourless_below=5)
 
 
-def _seen(median: float = 18, *, colourless: bool = False) -> Inspection:
+def _seen(median: float = 18, *, colourless: bool = False, gain: float = 1) -> Inspection:
     latency, nowhere = Latency(0, 0, 0, 0), np.zeros((1, 1), np.float32)
-    return Inspection(Verdict.OK, 1, 2, nowhere, (), latency, median, colourless)
+    return Inspection(Verdict.OK, 1, 2, nowhere, (), latency, median, colourless, gain)
 
 
 def test_nothing_is_said_of_pictures_as_they_were_taught() -> None:
@@ -55,6 +55,22 @@ def test_lost_colour_is_one_problem_and_not_drift_as_well() -> None:
         watch.see(_seen(30, colourless=True))
     (problem,) = watch.problems
     assert "grey" in problem
+
+
+@pytest.mark.parametrize("gain", [0.8, 1.25])
+def test_other_light_is_said_before_it_is_too_much(gain: float) -> None:
+    watch = Watch(USUAL)
+    for number in range(100):
+        watch.see(_seen(gain=gain if number % 10 == 0 else 1.1))
+    assert watch.problems == ()
+    for _ in range(40):
+        watch.see(_seen(gain=gain))
+    (problem,) = watch.problems
+    assert "darker or brighter" in problem
+    for _ in range(100):
+        watch.see(_seen(30, gain=gain))
+    (problem,) = watch.problems
+    assert "lie as a whole beyond" in problem
 
 
 def test_chroma_of_known_pictures() -> None:

@@ -1,0 +1,69 @@
+"""How a good part may look besides: its picture turned, for parts that come in any orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from calibration.pose import Pose
+from kernels.backends import Backend
+from kernels.codes import gather
+from kernels.network import Network
+
+_TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+_MOST_TURNED = 150  # parts: more hardly fit into a bank
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Patches of one part, (rows, columns, ...) each.
+
+    Attributes:
+        plain: of its picture.
+        turned: of the picture turned by a quarter, a half and three quarters, rows and columns
+            changing places for quarters; none of most parts, where there are many.
+    """
+
+    plain: np.ndarray
+    turned: tuple[np.ndarray, ...] = ()
+
+    def learnt(self, pose: Pose) -> tuple[np.ndarray, ...]:
+        """Those that a bank is made of."""
+        return (self.plain, *(self.turned if pose.turned else ()))
+
+
+def is_turned(number: int, count: int) -> bool:
+    """Whether the part of this number, of so many, is looked at turned."""
+    return number % -(-count // _MOST_TURNED) == 0
+
+
+def turned(prepared: np.ndarray) -> list[np.ndarray]:
+    """A picture (h, w, ...) turned by a quarter, a half and three quarters."""
+    return [cv2.rotate(prepared, turn) for turn in _TURNS]
+
+
+class Viewer:
+    """Looks at prepared pictures with a network.
+
+    Args:
+        network: that makes patches.
+        backend: that runs it.
+        height, width: of the pictures, in pixels.
+    """
+
+    def __init__(self, network: Network, backend: Backend, height: int, width: int) -> None:
+        self._upright = backend.executor(network, height, width)
+        self._lying = backend.executor(network, width, height)
+
+    def plain(self, prepared: np.ndarray) -> Views:
+        """Patches of a picture as it is: uint8 (height, width, 3)."""
+        return Views(gather(self._upright.run(prepared)))
+
+    def all(self, prepared: np.ndarray) -> Views:
+        """The same, and turned."""
+        executors = (self._lying, self._upright, self._lying)
+        pairs = zip(executors, turned(prepared), strict=True)
+        others = tuple(gather(executor.run(other)) for executor, other in pairs)
+        return Views(self.plain(prepared).plain, others)
