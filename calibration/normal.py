@@ -28,7 +28,7 @@ _WINDOW_ENTRIES = 16_000
 _MAPS_FOR_PLACE = 150
 # Pictures drift if their medians vary by more than chance, and to allow for it makes parts alike.
 _DRIFT_MUST_SPREAD = 0.027  # of the logarithm of the medians, standard deviation
-_DRIFT_MUST_GAIN = 0.86  # spread of the unseen scores against what it was
+_DRIFT_MUST_GAIN = 0.92  # spread of the unseen scores against what it was
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from calibration.dataset import open_dataset
+from calibration.images import read_image
+from calibration.preparation import lit
+from tests.benchmarks.robustness import turned
 from tests.real_parts import require_data
 
 pytestmark = pytest.mark.acceptance
@@ -57,3 +63,32 @@ def test_bottle_has_identical_scores_on_every_backend(tmp_path: Path) -> None:
         for backend in ("numba", "tflite", "onnx")
     ]
     assert scores[0] == scores[1] == scores[2]
+
+
+def test_parts_in_darker_light_are_not_rejected_and_light_is_said(tmp_path: Path) -> None:
+    model, dataset = _calibrated("mvtec_bottle", tmp_path)
+    darker = tmp_path / "darker" / "test"
+    for sample in open_dataset(dataset).samples:
+        file = darker / sample.kind / sample.path.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file.with_suffix(".png")), lit(read_image(sample.path), 0.8))
+    figures = _json("evaluate", model, darker.parent)
+    assert figures["image_auroc"] >= 0.99
+    assert figures["false_reject_rate"] <= 0.1
+    assert "darker or brighter" in figures["drift"]["sentence"]
+
+
+def test_parts_in_any_orientation_are_told_from_few_good_ones(tmp_path: Path) -> None:
+    dataset, rng = require_data("casting"), np.random.default_rng(0)
+    files = {"train/good": sorted((dataset / "train" / "good").iterdir())[::6]}
+    for kind in ("good", "def_front"):
+        files[f"test/{kind}"] = sorted((dataset / "test" / kind).iterdir())[::2]
+    for folder, paths in files.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for path in paths:
+            image = turned(read_image(path), rng.uniform(0, 360))
+            cv2.imwrite(str(tmp_path / folder / f"{path.stem}.png"), image)
+    model = tmp_path / "turning.model"
+    taught = _json("calibrate", tmp_path / "train" / "good", "-o", model)
+    assert taught["rotation"]
+    assert _json("evaluate", model, tmp_path)["image_auroc"] >= 0.88
