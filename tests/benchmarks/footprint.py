@@ -1,21 +1,20 @@
 """What a running station takes: peak memory of ``edge-agent run``, and time to the first verdict.
 
 Teaches a model on the simulated line, runs a station on it and a single inspection, each in a
-process of its own, and prints JSON.
+process of its own, and prints JSON. This process stays small: to the kernel, the peak of a program
+begins with that of the process that started it.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-
-from edge_agent.clock import SystemClock
-from edge_agent.demo.run import collect_good_parts, teach
 
 PARTS = 300
 
@@ -42,6 +41,15 @@ results = "{results}"
 """
 
 
+def prepare(folder: Path) -> None:
+    """Good parts of the simulated line, and a model of them."""
+    from edge_agent.clock import SystemClock
+    from edge_agent.demo.run import collect_good_parts, teach
+
+    collect_good_parts(folder / "good", SystemClock(), lambda items, *_: items)
+    teach(folder / "good", folder, lambda items, *_: items)
+
+
 def peak_of(*arguments: str) -> tuple[float, float, str]:
     """Seconds, peak memory in MiB, and standard error of a command."""
     started = time.perf_counter()
@@ -61,8 +69,9 @@ def main() -> None:
     """Measure, print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        collect_good_parts(folder / "good", SystemClock(), lambda items, *_: items)
-        teach(folder / "good", folder, lambda items, *_: items)
+        child = multiprocessing.get_context("spawn").Process(target=prepare, args=(folder,))
+        child.start()
+        child.join()
         model = folder / "demo.model"
         config, results = folder / "station.toml", folder / "results.jsonl"
         config.write_text(STATION.format(parts=PARTS, model=model, results=results))
@@ -77,4 +86,5 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()
