@@ -89,7 +89,7 @@ class Inspection:
     latency: Latency
     median: float
     is_colourless: bool
-    gain: float = 1.0
+    gain: float
 
 
 class Detector:
@@ -110,6 +110,7 @@ class Detector:
         self.model = model
         self.backend: Choice = choice
         size = model.preparation.input_height, model.preparation.input_width
+        self._lit = np.empty((*size, 3), np.uint8)
         self._executor = choice.backend.executor(model.network, *size)
         rows, columns = (length // model.stride for length in size)
         near = model.bank.neighbourhoods(rows, columns)
@@ -142,7 +143,7 @@ class Detector:
         started = time.perf_counter()
         fitted = model.preparation.fitted(image)
         gain = model.preparation.gain_of(fitted)
-        prepared = lit(fitted, gain)
+        prepared = lit(fitted, gain, self._lit)
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
         embedded = time.perf_counter()

@@ -121,22 +121,21 @@ def read_good_images(
             prepared = preparation.apply(image)
         except ImageMismatch:
             continue  # check_sizes below says which images are the odd ones
-        views = viewer.plain(prepared)
-        key = views.plain.tobytes()
+        patches = viewer.plain(prepared)
+        key = patches.tobytes()
         if key in known:
             copies.append(path)
         else:
-            if is_turned(len(known), len(files)):
-                views = viewer.all(prepared)
-            known[key] = path, views, chroma(prepared)
+            turned = viewer.turned(prepared) if is_turned(len(known), len(files)) else ()
+            known[key] = path, Views(patches, turned), chroma(prepared)
     check_sizes(sizes, sized)
     _check_enough(len(known), len(copies))
     assert preparation is not None
-    unique, every_view, colours = zip(*known.values(), strict=True)
+    unique, views, colours = zip(*known.values(), strict=True)
     return GoodImages(
         preparation,
         unique,
-        every_view,
+        views,
         np.array(colours, np.float64),
         tuple(skipped.reasons),
         tuple(copies),

@@ -62,9 +62,15 @@ def light_of(image: np.ndarray) -> int:
     return int(np.searchsorted(np.cumsum(counts), 0.9 * sample.size))
 
 
-def lit(fitted: np.ndarray, gain: float) -> np.ndarray:
-    """A picture made brighter, or darker: uint8, itself if the gain is 1."""
-    return fitted if gain == 1 else cv2.convertScaleAbs(fitted, alpha=gain)
+def lit(fitted: np.ndarray, gain: float, out: np.ndarray | None = None) -> np.ndarray:
+    """A picture made brighter, or darker: uint8, itself if the gain is 1.
+
+    Args:
+        fitted: uint8 (h, w) or (h, w, 3); stays as it is.
+        gain: what its values are multiplied by.
+        out: of its shape, written unless the gain is 1; a new array if absent.
+    """
+    return fitted if gain == 1 else cv2.convertScaleAbs(fitted, out, gain)
 
 
 @dataclass(frozen=True)

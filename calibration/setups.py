@@ -182,7 +182,6 @@ class _Candidate:
         fitted = Preparation.fit(size, None, pixels, network.size_multiple, light)
         self.preparation = fitted
         size = fitted.input_height, fitted.input_width
-        self.executor = self.backend.executor(network, *size)
         self.viewer = Viewer(network, self.backend, *size)
 
     def learn(self, image: np.ndarray) -> None:
@@ -190,7 +189,7 @@ class _Candidate:
 
     def codes(self, image: np.ndarray) -> list[np.ndarray]:
         started = time.perf_counter()
-        codes = self.executor.run(self.preparation.apply(image))
+        codes = self.viewer.upright.run(self.preparation.apply(image))
         self.ms.append(1e3 * (time.perf_counter() - started))
         return [code.copy() for code in codes]
 
@@ -266,8 +265,8 @@ def _look(
             ]
             for candidate in candidates:
                 candidate.plain.append(candidate.codes(image))
-                turned = candidate.viewer.all(candidate.preparation.apply(image)).turned
-                candidate.plain_turned += turned
+                prepared = candidate.preparation.apply(image)
+                candidate.plain_turned += candidate.viewer.turned(prepared)
                 candidate.good += [candidate.codes(picture) for picture in good]
                 candidate.defective += [candidate.codes(picture) for picture in defective]
         except (UnreadableImage, ImageMismatch):

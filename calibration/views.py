@@ -51,19 +51,25 @@ class Viewer:
         network: that makes patches.
         backend: that runs it.
         height, width: of the pictures, in pixels.
+
+    Attributes:
+        upright: runs the network on pictures as they are.
     """
 
     def __init__(self, network: Network, backend: Backend, height: int, width: int) -> None:
-        self._upright = backend.executor(network, height, width)
+        self.upright = backend.executor(network, height, width)
         self._lying = backend.executor(network, width, height)
 
-    def plain(self, prepared: np.ndarray) -> Views:
+    def plain(self, prepared: np.ndarray) -> np.ndarray:
         """Patches of a picture as it is: uint8 (height, width, 3)."""
-        return Views(gather(self._upright.run(prepared)))
+        return gather(self.upright.run(prepared))
+
+    def turned(self, prepared: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Patches of the picture turned, as in :class:`Views`."""
+        executors = (self._lying, self.upright, self._lying)
+        pairs = zip(executors, turned(prepared), strict=True)
+        return tuple(gather(executor.run(other)) for executor, other in pairs)
 
     def all(self, prepared: np.ndarray) -> Views:
-        """The same, and turned."""
-        executors = (self._lying, self._upright, self._lying)
-        pairs = zip(executors, turned(prepared), strict=True)
-        others = tuple(gather(executor.run(other)) for executor, other in pairs)
-        return Views(self.plain(prepared).plain, others)
+        """Both."""
+        return Views(self.plain(prepared), self.turned(prepared))

@@ -51,14 +51,6 @@ def is_lit_otherwise(inspection: Inspection) -> bool:
     return not 1 / _OTHER_GAIN < inspection.gain < _OTHER_GAIN
 
 
-def light_sentence(which: str) -> str:
-    """Likewise, of pictures that only their light tells from the taught ones."""
-    return (
-        f"{which} pictures are darker or brighter than the taught ones by a fifth or more: that is"
-        f" made up for, up to {MOST_GAIN:g} times; see to lamps, lens and exposure in time"
-    )
-
-
 def drift_sentence(which: str) -> str:
     """What drift means, for people; ``which`` says of which pictures, e.g. "40% of 20"."""
     return (
@@ -72,6 +64,14 @@ def colour_sentence(which: str) -> str:
     return (
         f"{which} pictures are grey, and the model was taught on coloured ones: set the camera to"
         " colour, or teach again on grey pictures"
+    )
+
+
+def light_sentence(which: str) -> str:
+    """Likewise, of pictures that only their light tells from the taught ones."""
+    return (
+        f"{which} pictures are darker or brighter than the taught ones by a fifth or more: that is"
+        f" made up for, up to {MOST_GAIN:g} times; see to lamps, lens and exposure in time"
     )
 
 

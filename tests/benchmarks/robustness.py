@@ -23,6 +23,7 @@ from calibration.dataset import Sample, open_dataset
 from calibration.detector import Detector
 from calibration.images import list_images, read_image
 from calibration.metrics import auroc
+from calibration.preparation import lit
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import data_sets
@@ -40,10 +41,6 @@ def _moved(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lit(image: np.ndarray, gain: float) -> np.ndarray:
-    return cv2.convertScaleAbs(image, alpha=gain)
-
-
 def _shifted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     across, down = rng.integers(-4, 5, 2)
     return _moved(image, np.array([[1, 0, across], [0, 1, down]], np.float32))
@@ -58,9 +55,9 @@ def turned(image: np.ndarray, degrees: float) -> np.ndarray:
 
 DISTURBANCES: dict[str, Disturb] = {
     "as they are": lambda image, rng: image,
-    "15 % darker": lambda image, rng: _lit(image, 0.85),
-    "15 % brighter": lambda image, rng: _lit(image, 1.15),
-    "light within ± 15 %": lambda image, rng: _lit(image, rng.uniform(0.85, 1.15)),
+    "15 % darker": lambda image, rng: lit(image, 0.85),
+    "15 % brighter": lambda image, rng: lit(image, 1.15),
+    "light within ± 15 %": lambda image, rng: lit(image, rng.uniform(0.85, 1.15)),
     "blurred by 1 px": lambda image, rng: cv2.GaussianBlur(image, (0, 0), 1),
     "moved by up to 4 px": _shifted,
     "turned by up to 3°": lambda image, rng: turned(image, rng.uniform(-3, 3)),
