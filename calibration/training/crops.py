@@ -5,9 +5,9 @@ print, hairline cracks. A part of the crops is therefore drawn from noise, and s
 spots, characters) are put on some of all crops, so that the student sees the teachers react to
 them.
 
-Of each crop there are two: the teachers' one, and the student's under another light. What the
-teachers say of the first is what the student shall say of the second, and so it learns to look
-past the brightness of a lamp.
+Teachers and student see the same crop. A student that is shown it under another light than its
+teachers learns to look past a lamp, and past faint cracks with it; light is made even before a
+picture reaches the network (:mod:`calibration.preparation`).
 
 Every crop is a function of (seed, number): a stopped run goes on as if it had not stopped.
 """
@@ -79,12 +79,12 @@ class Crops:
         self._photographs, self._size, self._seed = photographs, size, seed
 
     def batch(self, step: int, count: int) -> np.ndarray:
-        """uint8 (2, count, 3, size, size), the crops of one step: teachers' and student's."""
-        pairs = [self.pair(step * count + number) for number in range(count)]
-        return np.ascontiguousarray(np.stack(pairs, axis=1).transpose(0, 1, 4, 2, 3))
+        """uint8 (count, 3, size, size): the crops of one step."""
+        crops = [self.crop(step * count + number) for number in range(count)]
+        return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
 
-    def pair(self, number: int) -> np.ndarray:
-        """uint8 (2, size, size, 3): the teachers' and the student's crop of this number."""
+    def crop(self, number: int) -> np.ndarray:
+        """uint8 (size, size, 3): the crop of this number."""
         rng = np.random.default_rng([self._seed, number])
         if rng.random() < 0.25:
             image = _texture(rng, self._size)
@@ -94,8 +94,7 @@ class Crops:
             image = self._photo(rng)
         if rng.random() < 0.4:
             image = _mark(rng, image)
-        image = _photometric(rng, image)
-        return np.stack([image, _relight(rng, image)])
+        return _photometric(rng, image)
 
     def _photo(self, rng: np.random.Generator) -> np.ndarray:
         source = self._photographs[int(rng.integers(len(self._photographs)))]
@@ -209,17 +208,3 @@ def _photometric(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.25:
         out = out + rng.standard_normal(out.shape, np.float32) * rng.uniform(1, 8)
     return np.clip(out, 0, 255).astype(np.uint8)
-
-
-def _relight(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """The same picture under another lamp: brighter or darker, weaker in a corner."""
-    if rng.random() < 0.3:
-        return image
-    size = image.shape[0]
-    out: Any = image.astype(np.float32) / 255
-    out = out ** np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.03)
-    if rng.random() < 0.4:
-        ramp = np.linspace(-1, 1, size, dtype=np.float32) * rng.normal(0, 0.1)
-        across = np.linspace(-1, 1, size, dtype=np.float32) * rng.normal(0, 0.1)
-        out = out * (1 + ramp[:, None, None] + across[None, :, None])
-    return np.clip(out * 255, 0, 255).astype(np.uint8)

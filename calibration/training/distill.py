@@ -49,7 +49,7 @@ class Settings:
         relation_weight: of the relation loss against the read-out loss.
         average_decay: of the moving average of the weights, per step.
         seed: of crops and initial weights.
-        grown_from: settings of the run whose student this one grew from, None if from nothing.
+        began_as: settings of the run whose student this one began as, None if it began as none.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -60,7 +60,7 @@ class Settings:
     relation_weight: float = 4.0
     average_decay: float = 0.998
     seed: int = 0
-    grown_from: dict[str, Any] | None = None
+    began_as: dict[str, Any] | None = None
 
     @property
     def steps(self) -> int:
@@ -85,7 +85,7 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
 def _checkpoint_in(folder: Path) -> dict[str, Any]:
     path = folder / "checkpoint.pt"
     if not path.exists():
-        raise ValueError(f"{folder} holds no run to grow from: {path.name} is missing")
+        raise ValueError(f"{folder} holds no run to begin as: {path.name} is missing")
     return torch.load(path, weights_only=False)
 
 
@@ -97,12 +97,11 @@ class Distillation:
         photographs: folder with the natural images.
         teachers: folder with the teachers.
         folder: of the run; made if absent, resumed if it holds a checkpoint.
-        grow_from: folder of a run whose average this one begins with; its shape is a part of this
-            one's.
+        begin_as: folder of a run whose average this one begins with, as far as both have blocks.
 
     Raises:
-        ValueError: if the folder belongs to a run with other settings, or there is nothing to grow
-            from.
+        ValueError: if the folder belongs to a run with other settings, or there is nothing to begin
+            as.
     """
 
     CHECKPOINT_EVERY_S = 300
@@ -113,11 +112,11 @@ class Distillation:
         photographs: Path,
         teachers: Path,
         folder: Path,
-        grow_from: Path | None = None,
+        begin_as: Path | None = None,
     ) -> None:
-        smaller = None if grow_from is None else _checkpoint_in(grow_from)
-        if smaller:
-            settings = replace(settings, grown_from=smaller["settings"])
+        earlier = None if begin_as is None else _checkpoint_in(begin_as)
+        if earlier:
+            settings = replace(settings, began_as=earlier["settings"])
         self.settings, self.folder = settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -129,10 +128,7 @@ class Distillation:
         self.student = Student(settings.shape)
         # The targets at strides that no bits leave at are not looked at.
         self._levels = [level for level, bits in enumerate(settings.shape.bits) if bits]
-        self.read_out = ReadOut(
-            [settings.shape.bits[level] for level in self._levels],
-            [self.targets.channels[level] for level in self._levels],
-        )
+        self.read_out = ReadOut(settings.shape.bits, self.targets.channels)
         self.step = 0
         self._checkpoint = folder / "checkpoint.pt"
         saved = (
@@ -142,8 +138,8 @@ class Distillation:
             raise ValueError(
                 f"{folder} holds a run with other settings; use another folder: {saved['settings']}"
             )
-        if saved is None and smaller:
-            self._grow(smaller)
+        if saved is None and earlier:
+            self._begin_as(earlier)
         elif saved is None:
             self._begin()
         self.student.to(self.device, memory_format=torch.channels_last)
@@ -159,17 +155,19 @@ class Distillation:
         # Statistics use crops beyond those of the last step.
         batch, offset = self.settings.batch, self.settings.steps
         steps = range(offset, offset + self.targets.STATISTICS_CROPS // batch)
-        made = (self._crops.batch(step, batch)[0] for step in steps)
+        made = (self._crops.batch(step, batch) for step in steps)
         self.targets.measure(_as_input(crops, self.device) for crops in made)
-        first = _as_input(self._crops.batch(offset, batch)[1], torch.device("cpu"))
+        first = _as_input(self._crops.batch(offset, batch), torch.device("cpu"))
         self.student.stem.standardise(first)
 
-    def _grow(self, smaller: dict[str, Any]) -> None:
-        student = Student(Shape(**smaller["settings"]["shape"]))
-        student.load_state_dict(smaller["average"])
-        self.student.grow_from(student)
-        for name in ("read_out", "targets"):
-            getattr(self, name).load_state_dict(smaller[name])
+    def _begin_as(self, earlier: dict[str, Any]) -> None:
+        student = Student(Shape(**earlier["settings"]["shape"]))
+        student.load_state_dict(earlier["average"])
+        self.student.begin_as(student)
+        self.targets.load_state_dict(earlier["targets"])
+        read_out = ReadOut(student.shape.bits, self.targets.channels)
+        read_out.load_state_dict(earlier["read_out"])
+        self.read_out.begin_as(read_out)
 
     def _restore(self, saved: dict[str, Any]) -> None:
         for name in ("student", "read_out", "average", "targets", "optimiser"):
@@ -239,12 +237,13 @@ class Distillation:
         self, student: nn.Module, targets: nn.Module, batch: np.ndarray
     ) -> dict[str, float]:
         settings = self.settings
-        original, relit = (_as_input(crops, self.device) for crops in batch)
+        crops = _as_input(batch, self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
         with torch.no_grad():
-            wanted = [targets(original)[level] for level in self._levels]
-        codes = student(relit)
+            said = targets(crops)
+        wanted = [said[level] for level in self._levels]
+        codes = student(crops)
         predicted = self.read_out(codes)
         rng = np.random.default_rng([settings.seed, self.step])
         losses: dict[str, Tensor] = {}

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class ReadOut(nn.Module):
-    """Linear predictions of the teachers' maps from bits; used in training only."""
+    """Linear predictions of the teachers' maps from bits; used in training only.
 
-    def __init__(self, bits: list[int], channels: list[list[int]]) -> None:
+    Args:
+        bits: that leave the student, by level; 0 for none.
+        channels: of the teachers, by level.
+    """
+
+    def __init__(self, bits: Sequence[int], channels: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv2d(count, sum(parts), 1) for count, parts in zip(bits, channels, strict=True)
+        self.layers = nn.ModuleDict(
+            {
+                str(level): nn.Conv2d(count, sum(channels[level]), 1)
+                for level, count in enumerate(bits)
+                if count
+            }
         )
 
     def forward(self, codes: list[Tensor]) -> list[Tensor]:
-        """Bits per stride -> predicted maps per stride."""
-        return [layer(code) for layer, code in zip(self.layers, codes, strict=True)]
+        """Bits, of each level that any leave at -> predicted maps."""
+        return [layer(code) for layer, code in zip(self.layers.values(), codes, strict=True)]
+
+    def begin_as(self, other: ReadOut) -> None:
+        """Begin with what another has learnt, at the levels that both have."""
+        for level, layer in self.layers.items():
+            if level in other.layers:
+                layer.load_state_dict(other.layers[level].state_dict())
 
 
 def read_out_loss(predicted: Tensor, target: Tensor, channels: list[int]) -> Tensor:

@@ -12,6 +12,7 @@ parametric leak after the convolution follow ReActNet (Liu et al., 2020).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -237,6 +238,20 @@ class Embedding(nn.Module):
         return nw.Embedding(stride=stride, levels=steps.numpy().astype(np.int32))
 
 
+def _matched(
+    these: Sequence[BinaryBlock], those: Sequence[BinaryBlock]
+) -> dict[BinaryBlock, BinaryBlock]:
+    """Which of these blocks is which of those, in order, the first that fit."""
+    turned = len(these) < len(those)
+    longer, waiting = (those, list(these)) if turned else (these, list(those))
+    pairs = {}
+    for block in longer:
+        if waiting and block.weight.shape == waiting[0].weight.shape:
+            one, other = block, waiting.pop(0)
+            pairs.update({other: one} if turned else {one: other})
+    return pairs
+
+
 class Student(nn.Module):
     """Stem, three stages of binary blocks, an embedding after those that have levels."""
 
@@ -276,33 +291,40 @@ class Student(nn.Module):
         return codes
 
     @torch.no_grad()
-    def grow_from(self, smaller: Student) -> None:
-        """Begin as a smaller student that this one contains, with the same codes for any picture.
+    def begin_as(self, other: Student) -> None:
+        """Begin with what another student has learnt.
 
-        The blocks of a stage are matched in order; one that the smaller student has not adds
-        nothing to the stream at first (function-preserving growth: Chen et al., Net2Net, 2016).
+        The blocks of a stage are matched in order. Blocks that the other has not add nothing to
+        the stream at first, so that a student that contains the other gives the same codes for any
+        picture (function-preserving growth: Chen et al., Net2Net, 2016). Blocks that this one has
+        not are left out, which residual networks suffer gladly (Veit et al., 2016). Bits may leave
+        at strides where none left before, and the other way round.
 
         Raises:
-            ValueError: if the smaller student has a block or bits that this one has not.
+            ValueError: if channels or bits differ, or neither student's blocks of a stage are a
+                part of the other's.
         """
-        if (
-            self.shape.levels != smaller.shape.levels
-            or self.shape.channels != smaller.shape.channels
+        levels = zip(self.shape.levels, other.shape.levels, strict=True)
+        if self.shape.channels != other.shape.channels or any(
+            0 != here != there != 0 for here, there in levels
         ):
-            raise ValueError(
-                f"{self.shape} cannot grow from {smaller.shape}: other channels or bits"
-            )
-        self.stem.load_state_dict(smaller.stem.state_dict())
-        for stage, grown in zip(self.stages, smaller.stages, strict=True):
-            waiting = list(grown)
+            raise ValueError(f"{self.shape} cannot begin as {other.shape}: other channels or bits")
+        self.stem.load_state_dict(other.stem.state_dict())
+        for stage, theirs in zip(self.stages, other.stages, strict=True):
+            pairs = _matched(list(stage), list(theirs))
+            if len(pairs) < min(len(stage), len(theirs)):
+                raise ValueError(
+                    f"{self.shape} cannot begin as {other.shape}: of the blocks of a stage, one"
+                    " has to be a part of the other"
+                )
             for block in stage:
-                if waiting and block.weight.shape == waiting[0].weight.shape:
-                    block.load_state_dict(waiting.pop(0).state_dict())
+                if block in pairs:
+                    block.load_state_dict(pairs[block].state_dict())
                 else:
                     block.norm.weight.zero_()
-            if waiting:
-                raise ValueError(f"{self.shape} lacks a block of {smaller.shape}")
-        self.embeddings.load_state_dict(smaller.embeddings.state_dict())
+        for embedding, learnt in zip(self.embeddings, other.embeddings, strict=True):
+            if isinstance(embedding, Embedding) and isinstance(learnt, Embedding):
+                embedding.load_state_dict(learnt.state_dict())
 
     def export(self, name: str) -> nw.Network:
         """Fold into integers."""

@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the run, with its checkpoint; resumed if it holds one",
     )
     parser.add_argument(
-        "--grow-from",
+        "--begin-as",
         type=Path,
         metavar="DIR",
-        help="begin with the network of another run, whose blocks are some of this one's",
+        help="begin with the network of another run, as far as both have the same blocks",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
     parser.add_argument("--crops", type=int, default=300_000, help="training crops in all")
@@ -104,7 +104,7 @@ def execute(arguments: argparse.Namespace) -> int:
             arguments.photographs,
             arguments.teachers,
             arguments.run,
-            grow_from=arguments.grow_from,
+            begin_as=arguments.begin_as,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -17,7 +17,7 @@ import torch  # noqa: E402
 
 from calibration.training.crops import Crops  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
-from calibration.training.losses import relation_loss  # noqa: E402
+from calibration.training.losses import ReadOut, relation_loss  # noqa: E402
 from calibration.training.student import Shape, Student  # noqa: E402
 
 
@@ -69,28 +69,66 @@ def test_the_exported_network_gives_the_students_bits() -> None:
     assert at_stride_16 > 0.95
 
 
-def test_a_grown_student_says_what_the_smaller_one_says() -> None:
-    smaller = _on_the_grid(("3", "31", "3"))
-    shape = Shape(stem_channels=8, blocks=("31", "3131", "313"), channels=(64, 128, 128))
-    grown = Student(shape).eval()
-    for module in grown.modules():
+def _student(*blocks: str, **shape: tuple[int, int, int]) -> Student:
+    like = {"channels": (64, 128, 128)} | shape
+    student = Student(Shape(stem_channels=8, blocks=blocks, **like)).eval()  # type: ignore[arg-type]
+    for module in student.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 0.0
-    grown.grow_from(smaller)
-    image = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (1, 3, 64, 96))).float()
-    codes = grown(image)
-    with torch.no_grad():
-        for one, other in zip(codes, smaller(image), strict=True):
-            torch.testing.assert_close(one, other, rtol=0, atol=0)
+    return student
+
+
+def _codes(student: Student) -> list[torch.Tensor]:
+    image = np.random.default_rng(2).integers(0, 256, (1, 3, 64, 96))
+    return student(torch.from_numpy(image).float())
+
+
+def test_a_grown_student_says_what_the_smaller_one_says() -> None:
+    smaller = _on_the_grid(("3", "31", "3"))
+    grown = _student("31", "3131", "313")
+    grown.begin_as(smaller)
+    codes = _codes(grown)
+    for one, other in zip(codes, _codes(smaller), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
     sum(code.sum() for code in codes).backward()
     added = grown.stages[0][1].norm.weight
     assert not added.detach().any()
     assert added.grad.any(), "a block that adds nothing could never learn to"
-    with pytest.raises(ValueError, match="lacks a block"):
-        smaller.grow_from(grown)
-    other = Student(Shape(stem_channels=8, blocks=shape.blocks, channels=(64, 128, 256)))
+
+
+def test_a_student_without_some_blocks_says_what_the_others_say() -> None:
+    larger = _on_the_grid(("313", "3131", "31"))
+    with torch.no_grad():
+        for block in (larger.stages[0][0], larger.stages[1][2], larger.stages[1][3]):
+            block.norm.weight.zero_()
+            block.norm.bias.zero_()
+    smaller = _student("13", "31", "31", levels=(0, 2, 1))
+    smaller.begin_as(larger)
+    # The first 3x3 of "313" is not the one that "13" goes on with: order is what counts.
+    assert len(_codes(smaller)) == 2
+    for one, other in zip(_codes(smaller), _codes(larger)[1:], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_what_a_student_cannot_begin_as() -> None:
+    with pytest.raises(ValueError, match="a part of the other"):
+        _student("33", "3", "3").begin_as(_student("31", "3", "3"))
     with pytest.raises(ValueError, match="other channels or bits"):
-        other.grow_from(smaller)
+        _student("3", "3", "3", channels=(64, 128, 256)).begin_as(_student("3", "3", "3"))
+    with pytest.raises(ValueError, match="other channels or bits"):
+        _student("3", "3", "3", levels=(1, 1, 1)).begin_as(_student("3", "3", "3"))
+
+
+def test_a_read_out_begins_with_the_levels_that_both_have() -> None:
+    earlier, later = (
+        ReadOut([0, 64, 64], [[8], [8, 4], [16]]),
+        ReadOut([64, 64, 0], [[8], [8, 4], [16]]),
+    )
+    later.begin_as(earlier)
+    torch.testing.assert_close(later.layers["1"].weight, earlier.layers["1"].weight)
+    with torch.no_grad():
+        said = later([torch.ones(2, 64, 4, 4), torch.ones(2, 64, 2, 2)])
+    assert [tuple(maps.shape) for maps in said] == [(2, 8, 4, 4), (2, 12, 2, 2)]
 
 
 def test_crops_are_a_function_of_their_number() -> None:
@@ -103,9 +141,9 @@ def test_crops_are_a_function_of_their_number() -> None:
 
     one, other = (Crops(Flat(), 64, seed=5) for _ in range(2))  # type: ignore[arg-type]
     np.testing.assert_array_equal(one.batch(3, 4), other.batch(3, 4))
-    assert one.batch(3, 4).shape == (2, 4, 3, 64, 64)
-    assert not np.array_equal(one.pair(0), one.pair(1))
-    assert not np.array_equal(one.pair(0), Crops(Flat(), 64, seed=6).pair(0))  # type: ignore[arg-type]
+    assert one.batch(3, 4).shape == (4, 3, 64, 64)
+    assert not np.array_equal(one.crop(0), one.crop(1))
+    assert not np.array_equal(one.crop(0), Crops(Flat(), 64, seed=6).crop(0))  # type: ignore[arg-type]
 
 
 def test_relation_loss_is_zero_when_bits_agree_as_much_as_targets() -> None:
