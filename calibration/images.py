@@ -36,8 +36,14 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     files = sorted(p for p in below if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:
         kinds = ", ".join(sorted(s[1:] for s in SUFFIXES))
-        raise DatasetError(f"no images in {folder}: looking for {kinds} files")
+        raise DatasetError(f"no images in {folder}: looking for {kinds} files{_below(folder)}")
     return files
+
+
+def _below(folder: Path) -> str:
+    """Where else they may be, to end a sentence with."""
+    holders = sorted({p.parent.name for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES})
+    return f"; its folder {' or '.join(holders[:3])} holds some" if holders else ""
 
 
 def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.console import add_json, print_json
+from edge_agent.cli.console import add_json, is_expected, print_json, sentence_of
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
@@ -27,12 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from calibration.errors import CalibrationError
     from edge_agent.config import load_config
     from edge_agent.config.tables import NoReject
-    from edge_agent.errors import AgentError
-    from firmware_bridge import BridgeError
-    from kernels.errors import KernelError
 
     config = load_config(arguments.config)
     steps: list[tuple[str, Callable[[Config], str]]] = [("model", _model), ("source", _source)]
@@ -44,8 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
     for name, step in steps:
         try:
             sentence, works = step(config), True
-        except (AgentError, BridgeError, CalibrationError, KernelError, OSError) as error:
-            sentence, works = str(error), False
+        except Exception as error:
+            if not is_expected(error):
+                raise
+            sentence, works = sentence_of(error), False
         results.append({"what": name, "works": works, "sentence": sentence})
         if not arguments.json:
             print(f"{'ok' if works else 'NO':<3} {name:<8} {sentence}")

@@ -72,3 +72,20 @@ def share(value: float | None) -> str:
 def figure(value: float | None) -> str:
     """A figure 0 .. 1, for people."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an exception is one whose message was written for the user."""
+    from calibration.errors import CalibrationError
+    from edge_agent.errors import AgentError
+    from firmware_bridge import BridgeError
+    from kernels.errors import KernelError
+
+    return isinstance(error, AgentError | BridgeError | CalibrationError | KernelError | OSError)
+
+
+def sentence_of(error: Exception) -> str:
+    """What to tell the user of it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

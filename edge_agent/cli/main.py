@@ -24,6 +24,7 @@ from edge_agent.cli import (
     train,
     warm,
 )
+from edge_agent.cli.console import is_expected, sentence_of
 
 _COMMANDS = (
     demo,
@@ -81,23 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        if not _is_expected(error):
+        if not is_expected(error):
             raise
-        print(f"edge-agent {parsed.command}: {_sentence(error)}", file=sys.stderr)
+        print(f"edge-agent {parsed.command}: {sentence_of(error)}", file=sys.stderr)
         return 2
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether an exception is one whose message was written for the user."""
-    from calibration.errors import CalibrationError
-    from edge_agent.errors import AgentError
-    from firmware_bridge import BridgeError
-    from kernels.errors import KernelError
-
-    return isinstance(error, AgentError | BridgeError | CalibrationError | KernelError | OSError)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)

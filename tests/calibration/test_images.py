@@ -48,7 +48,10 @@ def test_listing(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no images in"):
         list_images(tmp_path)
     (tmp_path / "below").mkdir()
-    for name in ("b.PNG", "a.jpg", "below/c.png"):
+    (tmp_path / "below/c.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match="its folder below holds some"):
+        list_images(tmp_path)
+    for name in ("b.PNG", "a.jpg"):
         (tmp_path / name).write_bytes(b"")
     assert [p.name for p in list_images(tmp_path)] == ["a.jpg", "b.PNG"]
     assert [p.name for p in list_images(tmp_path, recursive=True)] == ["a.jpg", "b.PNG", "c.png"]
