@@ -5,9 +5,8 @@ print, hairline cracks. A part of the crops is therefore drawn from noise, and s
 spots, characters) are put on some of all crops, so that the student sees the teachers react to
 them.
 
-Teachers and student see the same crop. A student that is shown it under another light than its
-teachers learns to look past a lamp, and past faint cracks with it; light is made even before a
-picture reaches the network (:mod:`calibration.preparation`).
+Teachers and student see the same crop: light is made even before a picture reaches the network
+(:mod:`calibration.preparation`), so there is no lamp that it would have to look past.
 
 Every crop is a function of (seed, number): a stopped run goes on as if it had not stopped.
 """

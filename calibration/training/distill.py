@@ -57,7 +57,7 @@ class Settings:
     crop_px: int = 160
     batch: int = 32
     learning_rate: float = 2e-3
-    relation_weight: float = 4.0
+    relation_weight: float = 2.0
     average_decay: float = 0.998
     seed: int = 0
     began_as: dict[str, Any] | None = None
@@ -252,7 +252,7 @@ class Distillation:
             channels, code = self.targets.channels[level], codes[place]
             losses[f"read{stride}"] = read_out_loss(predicted[place], wanted[place], channels)
             positions = code.shape[-1] * code.shape[-2]
-            picked = rng.integers(0, positions, (settings.batch, 64))
+            picked = rng.integers(0, positions, (settings.batch, 24))
             losses[f"relation{stride}"] = relation_loss(
                 code, wanted[place], channels, torch.from_numpy(picked).to(self.device)
             )

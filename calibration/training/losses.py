@@ -47,8 +47,9 @@ def read_out_loss(predicted: Tensor, target: Tensor, channels: list[int]) -> Ten
 def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Tensor) -> Tensor:
     """Squared difference between agreement of bits and cosine of targets, over pairs of patches.
 
-    Pairs within a picture weigh as much as pairs across pictures, which are far more, and pairs
-    that the teachers find alike weigh more: nearest neighbours are among them.
+    All pairs of a batch weigh the same, so most are of two pictures. To insist on pairs of one
+    picture, or on those that the teachers find alike, would hand down the teachers' indifference
+    to faint cracks.
 
     Args:
         code: (n, bits, h, w), -1 or +1.
@@ -56,25 +57,15 @@ def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Te
         channels: of each teacher.
         patches: int64 (n, k), positions in 0 .. h*w-1 to take from each picture.
     """
-    bits = _taken(code, patches) / code.shape[1] ** 0.5
-    features = [F.normalize(_taken(part, patches), dim=2) for part in target.split(channels, 1)]
-    within = _relation(bits, features)
-    few = max(1, patches.shape[1] // 4)
-    across = _relation(
-        bits[:, :few].flatten(0, 1)[None], [f[:, :few].flatten(0, 1)[None] for f in features]
-    )
-    return (within + across) / 2
+    bits = _taken(code, patches)
+    agreement = bits @ bits.T / bits.shape[1]
+    parts = (F.normalize(_taken(part, patches), dim=1) for part in target.split(channels, 1))
+    cosine = torch.stack([features @ features.T for features in parts]).mean(0)
+    off_diagonal = 1 - torch.eye(len(bits), device=bits.device)
+    return ((agreement - cosine).square() * off_diagonal).sum() / off_diagonal.sum()
 
 
 def _taken(maps: Tensor, patches: Tensor) -> Tensor:
-    """(n, c, h, w) at positions (n, k) -> (n, k, c)."""
+    """(n, c, h, w) at positions (n, k) -> (n * k, c)."""
     index = patches[:, None, :].expand(-1, maps.shape[1], -1)
-    return torch.gather(maps.flatten(2), 2, index).transpose(1, 2)
-
-
-def _relation(bits: Tensor, features: list[Tensor]) -> Tensor:
-    agreement = bits @ bits.transpose(1, 2)
-    cosine = torch.stack([f @ f.transpose(1, 2) for f in features]).mean(0)
-    weight = 1 + 4 * cosine.clamp(min=0)
-    weight = weight * (1 - torch.eye(bits.shape[1], device=bits.device))
-    return (weight * (agreement - cosine).square()).sum() / weight.sum()
+    return torch.gather(maps.flatten(2), 2, index).transpose(1, 2).flatten(0, 1)

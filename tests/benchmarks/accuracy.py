@@ -51,7 +51,7 @@ SETUPS = (("base", 336), ("base", 448), ("small", 256), ("small", 336), ("small"
 _TIMED = 12
 _FITTED = 20
 # Bump where a change of the product changes figures: cached ones are then measured again.
-_EDITION = 4
+_EDITION = 5
 
 Figures = dict[str, Any]
 
