@@ -13,14 +13,7 @@ from calibration.errors import UnreadableImage
 from calibration.images import Skipped, read_image
 from calibration.metrics import PixelScores, auroc
 from calibration.progress import Progress, silent
-from calibration.watch import (
-    TOO_MANY,
-    Usual,
-    colour_sentence,
-    drift_sentence,
-    is_lit_otherwise,
-    light_sentence,
-)
+from calibration.watch import Change, Usual, cause
 
 
 @dataclass(frozen=True)
@@ -104,9 +97,8 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
     latencies: list[float] = []
     scores: dict[str, float] = {}
     usual = Usual.of(detector.model)
-    drifted: list[tuple[bool, bool]] = []
-    colourless: list[bool] = []
-    relit: list[bool] = []
+    good: list[frozenset[Change]] = []
+    defective: list[frozenset[Change]] = []
     for sample in progress(dataset.samples, "inspecting", len(dataset.samples)):
         try:
             image = read_image(sample.path)
@@ -118,9 +110,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
             detector.inspect(image)  # the first inspection also warms caches: not a latency
         inspection = detector.inspect(image)
         rows.append((sample.kind, inspection.score, inspection.verdict is Verdict.NG))
-        drifted.append((sample.is_defective, usual.is_drifted(inspection)))
-        colourless.append(inspection.is_colourless)
-        relit.append(is_lit_otherwise(inspection))
+        (defective if sample.is_defective else good).append(usual.changes(inspection))
         latencies.append(inspection.latency.total_ms)
         scores[f"{sample.kind}/{sample.path.name}"] = inspection.score
         if mask is not None:
@@ -134,7 +124,7 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
             "p50": round(float(np.percentile(latencies, 50)), 3),
             "p99": round(float(np.percentile(latencies, 99)), 3),
         },
-        drift=_drift(drifted, colourless, relit),
+        drift=_drift(good, defective),
         backend=detector.backend.backend.name,
         skipped=tuple(skipped.reasons),
         scores=scores,
@@ -142,19 +132,20 @@ def evaluate(detector: Detector, dataset: Dataset, progress: Progress = silent) 
     )
 
 
-def _drift(drifted: list[tuple[bool, bool]], colourless: list[bool], relit: list[bool]) -> Drift:
+def _drift(good: list[frozenset[Change]], defective: list[frozenset[Change]]) -> Drift:
+    every = good + defective
     # A defect moves the whole picture too, so that good parts are asked first.
-    asked = [far for defective, far in drifted if not defective] or [far for _, far in drifted]
-    share = sum(asked) / max(1, len(asked))
-    grey = sum(colourless) / max(1, len(colourless))
-    sentence = ""
-    if grey > TOO_MANY:
-        sentence = colour_sentence(f"{grey:.0%} of {len(colourless)}")
-    elif share > TOO_MANY:
-        sentence = drift_sentence(f"{share:.0%} of {len(asked)}")
-    elif sum(relit) > TOO_MANY * len(relit):
-        sentence = light_sentence(f"{sum(relit) / len(relit):.0%} of {len(relit)}")
-    return Drift(share, grey, sentence)
+    asked = {Change.GREY: every, Change.DRIFTED: good or defective, Change.RELIT: every}
+    shares = {
+        change: sum(change in changes for changes in pictures) / max(1, len(pictures))
+        for change, pictures in asked.items()
+    }
+    why = cause(shares)
+    return Drift(
+        shares[Change.DRIFTED],
+        shares[Change.GREY],
+        why.sentence(f"{shares[why]:.0%} of {len(asked[why])}") if why else "",
+    )
 
 
 def _image_figures(rows: list[tuple[str, float, bool]], kinds: list[str]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ stay what they are.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from calibration.detector import Inspection
 from calibration.model_file import Model
@@ -16,11 +18,32 @@ from calibration.preparation import MOST_GAIN
 
 _ENOUGH = 20
 
-TOO_MANY = 0.25
-"""Share of pictures that is no chance: a good one lies beyond all taught ones about once in as many
-as were taught."""
+# Share of pictures that is no chance: a good one lies beyond all taught ones about once in as many
+# as were taught.
+_TOO_MANY = 0.25
 
 _OTHER_GAIN = 1.2
+
+
+class Change(Enum):
+    """In what way a picture is unlike those taught; of several, the first explains the others."""
+
+    GREY = (
+        "are grey, and the model was taught on coloured ones: set the camera to colour, or teach"
+        " again on grey pictures"
+    )
+    DRIFTED = (
+        "lie as a whole beyond every good one that was taught: light, focus or camera settings have"
+        " changed; restore them, or teach again"
+    )
+    RELIT = (
+        "are darker or brighter than the taught ones by a fifth or more: that is made up for, up to"
+        f" {MOST_GAIN:g} times; see to lamps, lens and exposure in time"
+    )
+
+    def sentence(self, which: str) -> str:
+        """For people; ``which`` says of which pictures, e.g. "40% of 20"."""
+        return f"{which} pictures {self.value}"
 
 
 @dataclass(frozen=True)
@@ -41,38 +64,19 @@ class Usual:
         """What the model was taught on."""
         return cls(model.highest_median, model.colourless_below)
 
-    def is_drifted(self, inspection: Inspection) -> bool:
-        """Whether the whole picture is farther from normal than any good one was."""
-        return inspection.median > self.highest_median
+    def changes(self, inspection: Inspection) -> frozenset[Change]:
+        """In what ways an inspected picture is unlike them."""
+        is_changed = {
+            Change.GREY: inspection.is_colourless,
+            Change.DRIFTED: inspection.median > self.highest_median,
+            Change.RELIT: not 1 / _OTHER_GAIN < inspection.gain < _OTHER_GAIN,
+        }
+        return frozenset(change for change, is_so in is_changed.items() if is_so)
 
 
-def is_lit_otherwise(inspection: Inspection) -> bool:
-    """Whether the picture was darker or brighter than good ones by a fifth or more."""
-    return not 1 / _OTHER_GAIN < inspection.gain < _OTHER_GAIN
-
-
-def drift_sentence(which: str) -> str:
-    """What drift means, for people; ``which`` says of which pictures, e.g. "40% of 20"."""
-    return (
-        f"{which} pictures lie as a whole beyond every good one that was taught: light, focus or"
-        " camera settings have changed; restore them, or teach again"
-    )
-
-
-def colour_sentence(which: str) -> str:
-    """Likewise, of pictures that have lost their colour."""
-    return (
-        f"{which} pictures are grey, and the model was taught on coloured ones: set the camera to"
-        " colour, or teach again on grey pictures"
-    )
-
-
-def light_sentence(which: str) -> str:
-    """Likewise, of pictures that only their light tells from the taught ones."""
-    return (
-        f"{which} pictures are darker or brighter than the taught ones by a fifth or more: that is"
-        f" made up for, up to {MOST_GAIN:g} times; see to lamps, lens and exposure in time"
-    )
+def cause(shares: Mapping[Change, float]) -> Change | None:
+    """Why too many pictures have changed, if too many have; ``shares`` are 0 .. 1."""
+    return next((change for change in Change if shares[change] > _TOO_MANY), None)
 
 
 class Watch:
@@ -90,34 +94,21 @@ class Watch:
 
     def __init__(self, usual: Usual, history: int = 100) -> None:
         self._usual = usual
-        self._seen: deque[tuple[bool, bool, bool]] = deque(maxlen=max(history, _ENOUGH))
-        self._drifted = self._colourless = self._relit = 0
+        self._seen: deque[frozenset[Change]] = deque(maxlen=max(history, _ENOUGH))
+        self._counts: Counter[Change] = Counter()
         self.problems: tuple[str, ...] = ()
 
     def see(self, inspection: Inspection) -> None:
         """Take note of an inspection."""
         if len(self._seen) == self._seen.maxlen:
-            drifted, colourless, relit = self._seen.popleft()
-            self._drifted -= drifted
-            self._colourless -= colourless
-            self._relit -= relit
-        is_drifted = self._usual.is_drifted(inspection)
-        now = is_drifted, inspection.is_colourless, is_lit_otherwise(inspection)
-        self._seen.append(now)
-        self._drifted += now[0]
-        self._colourless += now[1]
-        self._relit += now[2]
+            self._counts.subtract(self._seen.popleft())
+        changes = self._usual.changes(inspection)
+        self._seen.append(changes)
+        self._counts.update(changes)
         count = len(self._seen)
         if count < _ENOUGH:
             return
+        why = cause({change: self._counts[change] / count for change in Change})
         # Without figures: a problem that changes with every part would be told with every part.
-        which = f"more than {TOO_MANY:.0%} of the last"
-        # Lost colour moves the whole picture too: one cause, one sentence.
-        if self._colourless > TOO_MANY * count:
-            self.problems = (colour_sentence(which),)
-        elif self._drifted > TOO_MANY * count:
-            self.problems = (drift_sentence(which),)
-        elif self._relit > TOO_MANY * count:
-            self.problems = (light_sentence(which),)
-        else:
-            self.problems = ()
+        which = f"more than {_TOO_MANY:.0%} of the last"
+        self.problems = () if why is None else (why.sentence(which),)
