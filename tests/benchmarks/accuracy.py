@@ -6,7 +6,8 @@ Parts are taught and measured by the product's own ``calibrate`` and ``evaluate`
 backbone and resolution below. Float teachers (where PyTorch is installed and DIR/teachers holds
 them) and HOG go through the same folds, pose, places, drift and threshold with Euclidean
 distances, at 336 x 336 pixels. A seed decides the folds and the bank. Every result is kept in the
-cache as soon as it is there: an interrupted run goes on where it was.
+cache as soon as it is there: an interrupted run goes on where it was. Times are taken last, by
+turns on one core, beside MobileNet v2 in int8.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from calibration import model_file
 from calibration.backbones import load_backbone
 from calibration.calibrate import Settings, calibrate
 from calibration.dataset import open_dataset
@@ -32,12 +35,15 @@ from calibration.evaluate import evaluate
 from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.metrics import PixelScores, auroc
+from calibration.model_file import Model
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.preparation import Preparation
 from calibration.setups import Wishes
 from calibration.threshold import conformal_threshold
 from calibration.views import Views, is_turned, turned
+from edge_agent.bench import peers
+from edge_agent.bench.timing import interleave, one_core
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.accuracy_page import write_page
@@ -48,7 +54,11 @@ RATE = 0.01
 SETUPS = (("base", 336), ("base", 448), ("small", 256), ("small", 336), ("small", 448))
 """Backbone and side of the input in pixels; the first is the default."""
 
+FORWARD = "MobileNet v2, int8, 224 px: its forward pass alone"
+MOBILENET = "mobilenet_v2_1.0_224_ptq.tflite"
+
 _TIMED = 12
+_ROUNDS = 60
 _FITTED = 20
 # Bump where a change of the product changes figures: cached ones are then measured again.
 _EDITION = 5
@@ -56,22 +66,48 @@ _EDITION = 5
 Figures = dict[str, Any]
 
 
-def of_backbone(folder: Path, backbone: str, side_px: int, seed: int) -> Figures:
-    """Calibrate and evaluate, as the commands do."""
+def taught(folder: Path, backbone: str, side_px: int, seed: int) -> Model:
+    """Calibrate, as the command does."""
     wishes = Wishes(input_pixels=side_px**2)
     settings = Settings(false_reject_rate=RATE, wishes=wishes, seed=seed)
     networks, backend = [load_backbone(backbone)], choose().backend
-    result = calibrate(folder / "train" / "good", networks, backend, settings, progress_bar)
-    measured = evaluate(Detector(result.model), open_dataset(folder), progress_bar)
+    return calibrate(folder / "train" / "good", networks, backend, settings, progress_bar).model
+
+
+def of_backbone(folder: Path, backbone: str, side_px: int, seed: int) -> Figures:
+    """Calibrate and evaluate, as the commands do."""
+    detector = Detector(taught(folder, backbone, side_px, seed))
+    measured = evaluate(detector, open_dataset(folder), progress_bar)
     return {
         "image_auroc": measured.image_auroc,
         "pixel_auroc": measured.pixel_auroc,
         "pro": measured.pro,
         "false_rejects": measured.false_reject_rate,
         "escapes": measured.escape_rate,
-        "ms": measured.latency_ms["p50"],
         "drift": measured.drift.share,
     }
+
+
+def of_time(folder: Path, models: Mapping[str, Path], mobilenet: Path) -> dict[str, float]:
+    """Medians in milliseconds, all by turns on one core.
+
+    Args:
+        folder: of a set; its first good test parts are inspected, which is what a line mostly sees.
+        models: by name.
+        mobilenet: a TFLite file, run beside them on one thread if it is there.
+    """
+    images = [read_image(file) for file in list_images(folder / "test" / "good")[:_TIMED]]
+
+    def inspecting(detector: Detector) -> Callable[[], object]:
+        parts = cycle(images)
+        return lambda: detector.inspect(next(parts))
+
+    calls = {name: inspecting(Detector.load(path)) for name, path in models.items()}
+    if mobilenet.is_file():
+        calls[FORWARD] = peers.mobilenet(str(mobilenet))
+    with one_core():
+        timings = interleave(calls, _ROUNDS)
+    return {name: timing.us_median / 1e3 for name, timing in timings.items()}
 
 
 def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
@@ -146,6 +182,13 @@ class Kept:
         self._folder, self._only = folder, only
         folder.mkdir(parents=True, exist_ok=True)
 
+    def model(self, key: str, work: Callable[[], Model]) -> Path | None:
+        """The file of a model, made now if it is not there yet."""
+        file = self._folder / f"{_EDITION}-{key}.model"
+        if not file.is_file() and not self._only:
+            model_file.save(file, work())
+        return file if file.is_file() else None
+
     def get(self, key: str, work: Callable[[], Figures]) -> list[Figures]:
         """A result, made now if it is not there yet; a list of one or none."""
         file = self._folder / f"{_EDITION}-{key}.json"
@@ -177,6 +220,7 @@ def main() -> None:
     kept = Kept(arguments.cache, only=arguments.only_kept)
     results: dict[str, dict[str, list[Figures]]] = {}
     sets = data_sets(arguments.data, arguments.sets)
+    models: dict[str, dict[str, Path]] = {folder.name: {} for folder in sets}
     for backbone, side_px in SETUPS:
         mark = f"{digest(load_backbone(backbone))[:12]}-{side_px}"
         name = f"bits, {backbone}, {side_px} px"
@@ -190,6 +234,9 @@ def main() -> None:
                     partial(of_backbone, folder, backbone, side_px, seed),
                 )
             ]
+            work = partial(taught, folder, backbone, side_px, seed=0)
+            if model := kept.model(f"{folder.name}-{mark}", work):
+                models[folder.name][name] = model
     for patches in _floats(arguments.data / "teachers"):
         mark = patches.name.replace(", ", "-").replace(" ", "")
         for folder in sets:
@@ -205,6 +252,11 @@ def main() -> None:
         name: {method: runs for method, runs in row.items() if runs}
         for name, row in results.items()
     }
+    for folder in progress_bar(sets, "taking times", len(sets)):
+        taken = of_time(folder, models[folder.name], arguments.data / "teachers" / MOBILENET)
+        for method, ms in taken.items():
+            for figures in measured[folder.name].setdefault(method, [{}]):
+                figures["ms"] = ms
     command = f"python -m tests.benchmarks.accuracy --data DIR -o {arguments.output}"
     sections = {
         "Coverage of the threshold": arguments.coverage,
