@@ -14,6 +14,7 @@ import numpy as np
 
 from calibration.errors import DatasetError, ImageMismatch
 from calibration.images import same_size
+from kernels.area import shrink
 
 MOST_GAIN = 1.3
 """A picture that is darker or brighter by more is not to look like a good one."""
@@ -71,6 +72,16 @@ def lit(fitted: np.ndarray, gain: float, out: np.ndarray | None = None) -> np.nd
         out: of its shape, written unless the gain is 1; a new array if absent.
     """
     return fitted if gain == 1 else cv2.convertScaleAbs(fitted, out, gain)
+
+
+def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    down, across = image.shape[0] / height, image.shape[1] / width
+    if down == across == 1:
+        return image
+    if min(down, across) < 1 or (down.is_integer() and across.is_integer()):
+        how = cv2.INTER_LINEAR if max(down, across) <= 1 else cv2.INTER_AREA
+        return cv2.resize(image, (width, height), interpolation=how)
+    return shrink(image, height, width)
 
 
 @dataclass(frozen=True)
@@ -149,12 +160,7 @@ class Preparation:
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
         """
-        image = self.crop(image)
-        shrinks = image.shape[0] > self.input_height or image.shape[1] > self.input_width
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        size = (self.input_width, self.input_height)
-        if image.shape[:2] != size[::-1]:
-            image = cv2.resize(image, size, interpolation=how)
+        image = _resized(self.crop(image), self.input_height, self.input_width)
         return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
     def crop(self, image: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kernels import portable
+from kernels import area, portable
 from kernels.backends.numba import NumbaBackend
 from kernels.network import BinaryBlock, Embedding, Network, Stem
 
@@ -27,6 +27,7 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     words = np.zeros((_CHANNELS, 2), np.uint64)
     yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
+    yield "picture", lambda: [area.shrink(picture, 5, 5) for picture in (image, image[..., 0])]
     yield "search", lambda: backend.index(words).nearest([words[None]])
     blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]
     yield "search in blocks", lambda: backend.index(words).nearest(blocks)
