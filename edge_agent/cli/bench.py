@@ -1,4 +1,4 @@
-"""Measure this machine: kernels, search, network, or whole inspections."""
+"""Measure this machine: kernels, search, shrinking, network, or whole inspections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.cli.console import add_backend, add_json, positive_count, print_
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent bench``."""
-    parser.add_argument("what", choices=("kernels", "search", "network", "inspect"))
+    parser.add_argument("what", choices=("kernels", "search", "shrink", "network", "inspect"))
     parser.add_argument(
         "model",
         nargs="?",
@@ -84,6 +84,10 @@ def _measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         from edge_agent.bench import search
 
         return search.measure(rounds, with_peers)
+    if arguments.what == "shrink":
+        from edge_agent.bench import shrink
+
+        return shrink.measure(rounds)
     if arguments.what == "network":
         from calibration.backbones import DEFAULT, load_backbone
         from edge_agent.bench import network

@@ -29,8 +29,9 @@ fi
 bench="$folder/ours/bin/python -m edge_agent bench"
 $bench kernels --json "${larq[@]}" > "$folder/kernels.json" 2> "$folder/kernels.log"
 $bench search --json --rounds 30 > "$folder/search.json" 2> "$folder/search.log"
+$bench shrink --json --rounds 50 > "$folder/shrink.json" 2> "$folder/shrink.log"
 $bench network --json --rounds 50 > "$folder/network.json" 2> "$folder/network.log"
-results=("$folder/kernels.json" "$folder/search.json" "$folder/network.json")
+results=("$folder"/{kernels,search,shrink,network}.json)
 if [ -n "${MODEL:-}" ]; then
     $bench inspect "$MODEL" ${IMAGES:+--images "$IMAGES"} ${MOBILENET:+--mobilenet "$MOBILENET"} --json > "$folder/inspect.json"
     results+=("$folder/inspect.json")

@@ -28,6 +28,9 @@ def work(row: dict[str, Any]) -> str:
         return f"search {row['queries']} in {row['bank']}, {row['bits']} bits"
     if row["op"] == "conv3x3":
         return f"3x3, {row['channels']} channels, {row['height']} x {row['width']}"
+    if row["op"] == "shrink":
+        sides = ("from_height", "from_width", "height", "width")
+        return "shrink {} x {} to {} x {}".format(*(row[side] for side in sides))
     return str(row["op"])
 
 

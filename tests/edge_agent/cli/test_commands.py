@@ -175,6 +175,16 @@ def test_bench_compares_by_turns(what: str) -> None:
         assert row["gmacs"] == pytest.approx(macs / row["us_min"] / 1e3, rel=0.01)
 
 
+def test_bench_of_shrinking_has_a_peer_for_each_picture() -> None:
+    rows = json.loads(_run("bench", "shrink", "--rounds", "2", "--json").stdout)["rows"]
+    sides = ("from_height", "from_width", "height", "width")
+    timed = {(row.get("kernel") or row["engine"], *(row[side] for side in sides)) for row in rows}
+    assert {who for who, *_ in timed} == {"area", "opencv"}
+    assert len(timed) == len(rows) == 2 * len({task[1:] for task in timed})
+    for row in rows:
+        assert 0 < row["us_min"] <= row["us_median"] <= row["us_p99"]
+
+
 def test_bench_of_a_model(shop: Path) -> None:
     result = _run(
         "bench", "inspect", shop / "ring.model", "--images", shop / "train" / "good",
