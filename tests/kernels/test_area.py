@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.area import shrink
@@ -30,6 +30,7 @@ def _tasks(draw: st.DrawFn) -> tuple[np.ndarray, int, int]:
     return image, draw(st.integers(1, rows)), draw(st.integers(1, columns))
 
 
+@settings(deadline=None)  # the first of them compiles
 @given(_tasks())
 def test_each_pixel_is_the_mean_of_its_area(task: tuple[np.ndarray, int, int]) -> None:
     image, height, width = task
@@ -40,6 +41,7 @@ def test_each_pixel_is_the_mean_of_its_area(task: tuple[np.ndarray, int, int]) -
     assert np.abs(shrunk - wanted).max() <= 0.5 + 1e-3
 
 
+@settings(deadline=None)
 @given(st.integers(1, 7), st.integers(1, 7))
 def test_halves_are_rounded_up(height: int, width: int) -> None:
     image = np.zeros((height, 2 * width), np.uint8)
