@@ -35,7 +35,6 @@ from calibration.evaluate import evaluate
 from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.metrics import PixelScores, auroc
-from calibration.model_file import Model
 from calibration.normal import NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.preparation import Preparation
@@ -66,18 +65,14 @@ _EDITION = 6
 Figures = dict[str, Any]
 
 
-def taught(folder: Path, backbone: str, side_px: int, seed: int) -> Model:
-    """Calibrate, as the command does."""
+def of_backbone(folder: Path, backbone: str, side_px: int, seed: int, model: Path) -> Figures:
+    """Calibrate and evaluate, as the commands do; ``model`` is where the model is kept."""
     wishes = Wishes(input_pixels=side_px**2)
     settings = Settings(false_reject_rate=RATE, wishes=wishes, seed=seed)
     networks, backend = [load_backbone(backbone)], choose().backend
-    return calibrate(folder / "train" / "good", networks, backend, settings, progress_bar).model
-
-
-def of_backbone(folder: Path, backbone: str, side_px: int, seed: int) -> Figures:
-    """Calibrate and evaluate, as the commands do."""
-    detector = Detector(taught(folder, backbone, side_px, seed))
-    measured = evaluate(detector, open_dataset(folder), progress_bar)
+    result = calibrate(folder / "train" / "good", networks, backend, settings, progress_bar)
+    model_file.save(model, result.model)
+    measured = evaluate(Detector(result.model), open_dataset(folder), progress_bar)
     return {
         "image_auroc": measured.image_auroc,
         "pixel_auroc": measured.pixel_auroc,
@@ -182,16 +177,13 @@ class Kept:
         self._folder, self._only = folder, only
         folder.mkdir(parents=True, exist_ok=True)
 
-    def model(self, key: str, work: Callable[[], Model]) -> Path | None:
-        """The file of a model, made now if it is not there yet."""
-        file = self._folder / f"{_EDITION}-{key}.model"
-        if not file.is_file() and not self._only:
-            model_file.save(file, work())
-        return file if file.is_file() else None
+    def file(self, name: str) -> Path:
+        """Where something of this edition is kept."""
+        return self._folder / f"{_EDITION}-{name}"
 
     def get(self, key: str, work: Callable[[], Figures]) -> list[Figures]:
         """A result, made now if it is not there yet; a list of one or none."""
-        file = self._folder / f"{_EDITION}-{key}.json"
+        file = self.file(f"{key}.json")
         if not file.is_file():
             if self._only:
                 return []
@@ -213,7 +205,9 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--float-seeds", type=int, default=1, help="of teachers and HOG: slow")
-    parser.add_argument("--only-kept", action="store_true", help="measure nothing, write the page")
+    parser.add_argument(
+        "--only-kept", action="store_true", help="measure no more than times, write the page"
+    )
     parser.add_argument("--coverage", type=Path, help="what tests.benchmarks.coverage printed")
     parser.add_argument("--robustness", type=Path, help="what tests.benchmarks.robustness printed")
     arguments = parser.parse_args()
@@ -225,18 +219,17 @@ def main() -> None:
         mark = f"{digest(load_backbone(backbone))[:12]}-{side_px}"
         name = f"bits, {backbone}, {side_px} px"
         for folder in sets:
-            runs = results.setdefault(folder.name, {})
-            runs[name] = [
+            keys = [f"{folder.name}-{mark}-{seed}" for seed in range(arguments.seeds)]
+            files = [kept.file(f"{key}.model") for key in keys]
+            results.setdefault(folder.name, {})[name] = [
                 figures
-                for seed in range(arguments.seeds)
+                for seed, (key, file) in enumerate(zip(keys, files, strict=True))
                 for figures in kept.get(
-                    f"{folder.name}-{mark}-{seed}",
-                    partial(of_backbone, folder, backbone, side_px, seed),
+                    key, partial(of_backbone, folder, backbone, side_px, seed, file)
                 )
             ]
-            work = partial(taught, folder, backbone, side_px, seed=0)
-            if model := kept.model(f"{folder.name}-{mark}", work):
-                models[folder.name][name] = model
+            if files and files[0].is_file():
+                models[folder.name][name] = files[0]
     for patches in _floats(arguments.data / "teachers"):
         mark = patches.name.replace(", ", "-").replace(" ", "")
         for folder in sets:
