@@ -48,8 +48,8 @@ def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Te
     """Squared difference between agreement of bits and cosine of targets, over pairs of patches.
 
     All pairs of a batch weigh the same, so most are of two pictures. To insist on pairs of one
-    picture, or on those that the teachers find alike, would hand down the teachers' indifference
-    to faint cracks.
+    picture, or on those that the teachers find alike, found fewer faint cracks (see the README of
+    ``calibration/backbones``).
 
     Args:
         code: (n, bits, h, w), -1 or +1.

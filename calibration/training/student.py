@@ -242,13 +242,12 @@ def _matched(
     these: Sequence[BinaryBlock], those: Sequence[BinaryBlock]
 ) -> dict[BinaryBlock, BinaryBlock]:
     """Which of these blocks is which of those, in order, the first that fit."""
-    turned = len(these) < len(those)
-    longer, waiting = (those, list(these)) if turned else (these, list(those))
-    pairs = {}
-    for block in longer:
+    if len(these) < len(those):
+        return {this: that for that, this in _matched(those, these).items()}
+    pairs, waiting = {}, list(those)
+    for block in these:
         if waiting and block.weight.shape == waiting[0].weight.shape:
-            one, other = block, waiting.pop(0)
-            pairs.update({other: one} if turned else {one: other})
+            pairs[block] = waiting.pop(0)
     return pairs
 
 
@@ -304,17 +303,17 @@ class Student(nn.Module):
             ValueError: if channels or bits differ, or neither student's blocks of a stage are a
                 part of the other's.
         """
-        levels = zip(self.shape.levels, other.shape.levels, strict=True)
-        if self.shape.channels != other.shape.channels or any(
-            0 != here != there != 0 for here, there in levels
-        ):
-            raise ValueError(f"{self.shape} cannot begin as {other.shape}: other channels or bits")
+        mine, others = self.shape, other.shape
+        is_alike = (mine.stem_channels, mine.channels) == (others.stem_channels, others.channels)
+        levels = zip(mine.levels, others.levels, strict=True)
+        if not is_alike or any(here and there and here != there for here, there in levels):
+            raise ValueError(f"{mine} cannot begin as {others}: other channels or bits")
         self.stem.load_state_dict(other.stem.state_dict())
         for stage, theirs in zip(self.stages, other.stages, strict=True):
             pairs = _matched(list(stage), list(theirs))
             if len(pairs) < min(len(stage), len(theirs)):
                 raise ValueError(
-                    f"{self.shape} cannot begin as {other.shape}: of the blocks of a stage, one"
+                    f"{mine} cannot begin as {others}: of the blocks of a stage, one"
                     " has to be a part of the other"
                 )
             for block in stage:

@@ -117,6 +117,8 @@ def test_what_a_student_cannot_begin_as() -> None:
         _student("3", "3", "3", channels=(64, 128, 256)).begin_as(_student("3", "3", "3"))
     with pytest.raises(ValueError, match="other channels or bits"):
         _student("3", "3", "3", levels=(1, 1, 1)).begin_as(_student("3", "3", "3"))
+    with pytest.raises(ValueError, match="other channels or bits"):
+        Student(Shape(stem_channels=16, channels=(64, 128, 128))).begin_as(_student("3", "3", "3"))
 
 
 def test_a_read_out_begins_with_the_levels_that_both_have() -> None:
