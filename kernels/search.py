@@ -7,8 +7,9 @@ for.
 
 Patches of a finer stride lie in blocks under one patch of a coarser stride. What the coarse bits
 differ in is counted once for the block, and where that alone is farther than the best of every
-patch in it, the fine bits need not be looked at. A cell's own entries come first: they are the
-likeliest to be close, so that most others are then passed over.
+patch in it, the fine bits need not be looked at. So each block begins with the panel that is the
+likeliest to be close, and most others are then passed over: one of its own cell, or, where there
+are no cells, the one whose guide is closest, guides being what most entries of a panel agree on.
 """
 
 from __future__ import annotations
@@ -68,6 +69,30 @@ def nearest(weights, entries, panels, first_panel, side, codes, distances, indic
 
 
 @kernel
+def nearest_guides(guides, count, coarse, found):
+    """For each coarse patch the number of the first of the closest guides.
+
+    Args:
+        guides: laid out by a way of counting, in whole panels, filled up with the first.
+        count: panels of guides.
+        coarse: uint64 (rows, columns, words).
+        found: int32 (rows, columns), written.
+    """
+    prepare(guides, coarse, 1)
+    rows, columns = found.shape
+    for row in range(rows):
+        for column in range(columns):
+            closest = np.int16(FARTHEST)
+            for panel in range(count):
+                apart = count_last_window(guides, panel, coarse, row, column, 1, 1)
+                nearer = smallest(apart)
+                if nearer < closest:
+                    closest = nearer
+                    place = panel * LANES + lowest_bit(equal(apart, repeat(nearer)))
+                    found[row, column] = place
+
+
+@kernel
 def nearest_in_blocks(
     fine_weights,
     coarse_weights,
@@ -77,6 +102,7 @@ def nearest_in_blocks(
     side,
     fine,
     coarse,
+    begin,
     distances,
     indices,
 ):
@@ -85,12 +111,13 @@ def nearest_in_blocks(
     Args:
         fine_weights: the first bits of the bank's entries, as for :func:`nearest`.
         coarse_weights: their other bits, likewise.
-        entries: as for :func:`nearest`; so are ``panels`` and ``first_panel``.
+        entries: as for :func:`nearest`; so are ``panels`` and ``first_panel``, in any order.
         panels: see there.
         first_panel: see there.
         side: of a cell, in patches; whole blocks, if it is not the whole grid.
         fine: uint64 (rows, columns, words).
         coarse: uint64 (rows / n, columns / n, words), n the side of a block.
+        begin: int32 (rows / n, columns / n), with which panel of its cell each block begins.
         distances: int32 (rows, columns), written.
         indices: int32 (rows, columns), written.
     """
@@ -104,30 +131,57 @@ def nearest_in_blocks(
     for cell in range(first_panel.shape[0] - 1):
         top, left = cell // across * side, cell % across * side
         bottom, right = min(top + side, rows), min(left + side, columns)
-        own = panels[first_panel[cell]]
+        for y in range(top // block, bottom // block):
+            for x in range(left // block, right // block):
+                panel = begin[y, x]
+                common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
+                _meet(
+                    fine_weights, panel, fine, common, 0, y, x, block, entries, distances, indices
+                )
         for place in range(first_panel[cell], first_panel[cell + 1]):
             panel = panels[place]
-            tie = np.int32(panel < own)
             for y in range(top // block, bottom // block):
                 for x in range(left // block, right // block):
-                    common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
-                    worst = _largest(distances, y * block, x * block, block)
-                    if not less(common, repeat(np.int16(worst + tie))):
+                    if panel == begin[y, x]:
                         continue
-                    end = (x + 1) * block
-                    for row in range(y * block, (y + 1) * block):
-                        for column in range(x * block, end - 1, 2):
-                            one, two = count_window(fine_weights, panel, fine, row, column, 1, 1)
-                            one, two = add(one, common), add(two, common)
-                            if less(one, repeat(np.int16(distances[row, column] + tie))):
-                                _keep(one, entries, panel, row, column, distances, indices)
-                            if less(two, repeat(np.int16(distances[row, column + 1] + tie))):
-                                _keep(two, entries, panel, row, column + 1, distances, indices)
-                        if block % 2:
-                            one = count_last_window(fine_weights, panel, fine, row, end - 1, 1, 1)
-                            one = add(one, common)
-                            if less(one, repeat(np.int16(distances[row, end - 1] + tie))):
-                                _keep(one, entries, panel, row, end - 1, distances, indices)
+                    common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
+                    # An entry that is met late, but comes before the best so far, wins if equally
+                    # close.
+                    tie = np.int32(panel < begin[y, x])
+                    worst = _largest(distances, y * block, x * block, block)
+                    if less(common, repeat(np.int16(worst + tie))):
+                        _meet(
+                            fine_weights,
+                            panel,
+                            fine,
+                            common,
+                            tie,
+                            y,
+                            x,
+                            block,
+                            entries,
+                            distances,
+                            indices,
+                        )
+
+
+@inlined
+def _meet(weights, panel, fine, common, tie, y, x, block, entries, distances, indices):
+    # The patches of a block meet a panel, of which they share what the coarse bits differ in.
+    end = (x + 1) * block
+    for row in range(y * block, (y + 1) * block):
+        for column in range(x * block, end - 1, 2):
+            one, two = count_window(weights, panel, fine, row, column, 1, 1)
+            one, two = add(one, common), add(two, common)
+            if less(one, repeat(np.int16(distances[row, column] + tie))):
+                _keep(one, entries, panel, row, column, distances, indices)
+            if less(two, repeat(np.int16(distances[row, column + 1] + tie))):
+                _keep(two, entries, panel, row, column + 1, distances, indices)
+        if block % 2:
+            one = count_last_window(weights, panel, fine, row, end - 1, 1, 1)
+            one = add(one, common)
+            if less(one, repeat(np.int16(distances[row, end - 1] + tie))):
+                _keep(one, entries, panel, row, end - 1, distances, indices)
 
 
 @inlined

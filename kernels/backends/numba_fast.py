@@ -9,9 +9,9 @@ import numpy as np
 from kernels import convolution, search, stem
 from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
-from kernels.bits import words_for
+from kernels.bits import pack, unpack, words_for
 from kernels.codes import gather
-from kernels.neighbourhoods import Neighbourhoods
+from kernels.neighbourhoods import Neighbourhoods, cells_of_grid
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES
@@ -132,8 +132,13 @@ class FastIndex(Index):
         if shapes != self._shapes:
             self._prepare(levels)
             self._shapes = shapes
-        search_levels = search.nearest if len(levels) == 1 else search.nearest_in_blocks
-        search_levels(*self._bank, *levels, self._distances, self._indices)
+        if len(levels) == 1:
+            search.nearest(*self._bank, *levels, self._distances, self._indices)
+        else:
+            if self.neighbourhoods is None:
+                search.nearest_guides(*self._guides, levels[1], self._begin)
+            found = self._begin, self._distances, self._indices
+            search.nearest_in_blocks(*self._bank, *levels, *found)
         return self._distances, self._indices
 
     def _levels(self, codes: list[np.ndarray]) -> list[np.ndarray]:
@@ -172,3 +177,19 @@ class FastIndex(Index):
         )
         self._distances = np.empty((rows, columns), np.int32)
         self._indices = np.empty((rows, columns), np.int32)
+        if len(levels) > 1:
+            self._prepare_begin(near, met, parts[1], levels[1])
+
+    def _prepare_begin(
+        self, near: Neighbourhoods, met: list[np.ndarray], bank: np.ndarray, coarse: np.ndarray
+    ) -> None:
+        """With which panel each block begins: its cell's first, or that of the nearest guide."""
+        rows, columns, words = coarse.shape
+        first = np.array([panels[0] for panels in met], np.int32)
+        side = max(1, near.side * rows // near.rows)
+        self._begin = first[cells_of_grid(rows, columns, side)].reshape(rows, columns)
+        if self.neighbourhoods is not None:
+            return
+        guides = pack(unpack(bank.reshape(-1, LANES, words)).mean(axis=1) > 0.5)
+        guides = np.concatenate([guides, np.repeat(guides[:1], -len(guides) % LANES, axis=0)])
+        self._guides = self._lay_out(guides, coarse.shape), len(guides) // LANES
