@@ -13,7 +13,7 @@ import numpy as np
 from calibration import model_file
 from calibration.colour import chroma
 from calibration.model_file import Model
-from calibration.preparation import lit
+from calibration.preparation import Preparer
 from kernels.backends import Choice, choose
 
 _MAX_REGIONS = 16
@@ -110,7 +110,7 @@ class Detector:
         self.model = model
         self.backend: Choice = choice
         size = model.preparation.input_height, model.preparation.input_width
-        self._lit = np.empty((*size, 3), np.uint8)
+        self._preparer = Preparer(model.preparation)
         self._executor = choice.backend.executor(model.network, *size)
         rows, columns = (length // model.stride for length in size)
         near = model.bank.neighbourhoods(rows, columns)
@@ -141,9 +141,7 @@ class Detector:
         """
         model = self.model
         started = time.perf_counter()
-        fitted = model.preparation.fitted(image)
-        gain = model.preparation.gain_of(fitted)
-        prepared = lit(fitted, gain, self._lit)
+        prepared, gain = self._preparer.prepare(image)
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
         embedded = time.perf_counter()

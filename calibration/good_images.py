@@ -10,10 +10,11 @@ import numpy as np
 from calibration.colour import chroma
 from calibration.errors import DatasetError, ImageMismatch, TooFewImages, UnreadableImage
 from calibration.images import Skipped, check_sizes, list_images, read_image
-from calibration.preparation import Preparation, Roi, light_of
+from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from calibration.views import Viewer, Views, is_turned
 from kernels.backends import Backend
+from kernels.light import light_of
 from kernels.network import Network
 
 MIN_IMAGES = 20

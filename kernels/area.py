@@ -23,26 +23,31 @@ _HALF = np.float32(0.5)
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 
 
-def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = None) -> np.ndarray:
     """Mean of areas, halves rounded up.
 
     Args:
-        image: uint8 (h, w, 3) or (h, w).
+        image: uint8 (h, w, 3) or (h, w); a part of a larger one is read where it lies.
         height: of the result, 1 .. h.
         width: of the result, 1 .. w.
+        out: contiguous, of the result's shape, written; a new array if absent.
 
     Returns:
         uint8 (height, width, 3) or (height, width).
 
     Raises:
-        ShapeError: if the result is not smaller, or the image is none.
+        ShapeError: if the result is not smaller, the image is none, or ``out`` not like the result.
     """
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
         raise ShapeError(f"no image to shrink: {image.dtype} {image.shape}")
     if not (1 <= height <= image.shape[0] and 1 <= width <= image.shape[1]):
         raise ShapeError(f"{image.shape[:2]} cannot shrink to {(height, width)}")
-    lines = np.ascontiguousarray(image).reshape(len(image), -1)
-    out = np.empty((height, width, *image.shape[2:]), np.uint8)
+    shape = (height, width, *image.shape[2:])
+    if out is None:
+        out = np.empty(shape, np.uint8)
+    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
+        raise ShapeError(f"{out.dtype} {out.shape} cannot take a picture of {shape}")
+    lines = image.reshape(len(image), -1)
     down, across = _shares(image.shape[0], height), _shares(image.shape[1], width)
     shrunk = _shrink_grey if image.ndim == 2 else _shrink_colour
     shrunk(lines, *down, *across, out)
@@ -70,7 +75,7 @@ def _shares(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def _shrink_colour(lines, top, down, left, across, out):
-    # lines uint8 (h, 3 * w); out uint8 (height, width, 3)
+    # lines uint8 (h, 3 * w), rows may lie apart; out uint8 (height, width, 3)
     # One value more: pixels are summed as four numbers, which fill a vector, the last for nothing.
     sums = np.empty(lines.shape[1] + 1, np.float32)
     for row in range(out.shape[0]):
@@ -92,7 +97,7 @@ def _shrink_colour(lines, top, down, left, across, out):
 
 @kernel
 def _shrink_grey(lines, top, down, left, across, out):
-    # lines uint8 (h, w); out uint8 (height, width)
+    # lines uint8 (h, w), rows may lie apart; out uint8 (height, width)
     sums = np.empty(lines.shape[1], np.float32)
     for row in range(out.shape[0]):
         _sum_of_rows(lines, top[row], down[row], sums)

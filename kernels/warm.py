@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kernels import area, portable
+from kernels import portable
+from kernels.area import shrink
 from kernels.backends.numba import NumbaBackend
+from kernels.light import brightened, light_of
 from kernels.network import BinaryBlock, Embedding, Network, Stem
 
 _CHANNELS, _SIDE = 64, 8
@@ -27,7 +29,7 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     words = np.zeros((_CHANNELS, 2), np.uint64)
     yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
-    yield "picture", lambda: [area.shrink(picture, 5, 5) for picture in (image, image[..., 0])]
+    yield "picture", _every_picture
     yield "search", lambda: backend.index(words).nearest([words[None]])
     blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]
     yield "search in blocks", lambda: backend.index(words).nearest(blocks)
@@ -37,6 +39,16 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
             words[0], np.ascontiguousarray(words.T), np.zeros(_CHANNELS, np.uint32)
         ),
     )
+
+
+def _every_picture() -> None:
+    coloured = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    for picture in (coloured, np.zeros((_SIDE, _SIDE), np.uint8)):
+        # A part of a picture lies otherwise in memory, and is another case to Numba.
+        for image in (picture, picture[:, 1:]):
+            shrink(image, 5, 5)
+            brightened(image, 2, np.empty(image.shape, np.uint8))
+            light_of(image)
 
 
 def _every_layer() -> Network:

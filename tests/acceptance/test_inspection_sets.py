@@ -14,7 +14,7 @@ import pytest
 
 from calibration.dataset import open_dataset
 from calibration.images import read_image
-from calibration.preparation import lit
+from kernels.light import brightened
 from tests.benchmarks.robustness import turned
 from tests.real_parts import require_data
 
@@ -71,7 +71,7 @@ def test_parts_in_darker_light_are_not_rejected_and_light_is_said(tmp_path: Path
     for sample in open_dataset(dataset).samples:
         file = darker / sample.kind / sample.path.name
         file.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(file.with_suffix(".png")), lit(read_image(sample.path), 0.8))
+        cv2.imwrite(str(file.with_suffix(".png")), brightened(read_image(sample.path), 0.8))
     figures = _json("evaluate", model, darker.parent)
     assert figures["image_auroc"] >= 0.99
     assert figures["false_reject_rate"] <= 0.1

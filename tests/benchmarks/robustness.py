@@ -23,9 +23,9 @@ from calibration.dataset import Sample, open_dataset
 from calibration.detector import Detector
 from calibration.images import list_images, read_image
 from calibration.metrics import auroc
-from calibration.preparation import lit
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
+from kernels.light import brightened
 from tests.benchmarks.sets import data_sets
 
 RATE = 0.01
@@ -55,9 +55,9 @@ def turned(image: np.ndarray, degrees: float) -> np.ndarray:
 
 DISTURBANCES: dict[str, Disturb] = {
     "as they are": lambda image, rng: image,
-    "15 % darker": lambda image, rng: lit(image, 0.85),
-    "15 % brighter": lambda image, rng: lit(image, 1.15),
-    "light within ± 15 %": lambda image, rng: lit(image, rng.uniform(0.85, 1.15)),
+    "15 % darker": lambda image, rng: brightened(image, 0.85),
+    "15 % brighter": lambda image, rng: brightened(image, 1.15),
+    "light within ± 15 %": lambda image, rng: brightened(image, rng.uniform(0.85, 1.15)),
     "blurred by 1 px": lambda image, rng: cv2.GaussianBlur(image, (0, 0), 1),
     "moved by up to 4 px": _shifted,
     "turned by up to 3°": lambda image, rng: turned(image, rng.uniform(-3, 3)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,8 @@ import pytest
 
 from calibration.errors import DatasetError, ImageMismatch
 from calibration.good_images import GoodFolder
-from calibration.preparation import Preparation, Roi, light_of
+from calibration.preparation import Preparation, Preparer, Roi
+from kernels.light import light_of
 
 
 def test_the_aspect_ratio_is_kept() -> None:
@@ -16,6 +18,37 @@ def test_the_aspect_ratio_is_kept() -> None:
     assert (fitted.input_height, fitted.input_width) == (400, 160)
     square = Preparation.fit((320, 320), None, 256 * 256, 16)
     assert (square.input_height, square.input_width) == (256, 256)
+
+
+def test_what_nearly_has_the_size_is_taken_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (320, 160, 3)).astype(np.uint8)
+    for pixels in (0.9 * image[..., 0].size, 1.1 * image[..., 0].size):
+        np.testing.assert_array_equal(
+            Preparation.fit((320, 160), None, int(pixels), 16).apply(image), image
+        )
+    # The network takes no side of 300.
+    assert Preparation.fit((300, 300), None, 304 * 304, 16).input_height == 304
+    assert Preparation.fit((320, 320), None, 256 * 256, 16).input_height == 256
+
+
+@pytest.mark.parametrize("shape", [(330, 240, 3), (330, 240), (96, 64, 3), (96, 64)])
+def test_one_picture_after_another_takes_no_new_memory(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    images = [rng.integers(0, top, shape).astype(np.uint8) for top in (200, 256)]
+    fitted = Preparation.fit((shape[0], shape[1]), Roi(10, 10, 50, 80), 128 * 80, 16, light=250)
+    preparer = Preparer(fitted)
+    wanted = [fitted.apply(image) for image in images]
+    tracemalloc.start()
+    try:
+        for image, same in zip(images, wanted, strict=True):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            prepared, gain = preparer.prepare(image)
+            assert tracemalloc.get_traced_memory()[1] - before < prepared.size / 4
+            assert gain != 1
+            np.testing.assert_array_equal(prepared, same)
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_region_is_what_reaches_the_network() -> None:

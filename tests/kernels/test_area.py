@@ -71,6 +71,21 @@ def test_a_part_of_a_picture(view) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_array_equal(shrink(part, 19, 23), shrink(part.copy(), 19, 23))
 
 
+def test_a_buffer_is_written_and_has_to_fit() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    buffer = np.empty((19, 23, 3), np.uint8)
+    assert shrink(image, 19, 23, buffer) is buffer
+    np.testing.assert_array_equal(buffer, shrink(image, 19, 23))
+    for wrong in (
+        buffer[:-1],
+        buffer[..., 0],
+        buffer.astype(np.int16),
+        np.empty((19, 46, 3), np.uint8)[:, ::2],
+    ):
+        with pytest.raises(ShapeError, match="cannot take"):
+            shrink(image, 19, 23, wrong)
+
+
 @pytest.mark.parametrize(
     ("image", "height", "width"),
     [
