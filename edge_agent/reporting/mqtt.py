@@ -225,7 +225,8 @@ class MqttPublisher:
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:
-            _log.warning("%s", problem)
+            # A visitor's problem is raised to whoever sent it.
+            _log.log(logging.DEBUG if self._offline is None else logging.WARNING, "%s", problem)
         self.problem = problem
 
     def _message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:

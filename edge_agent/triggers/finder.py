@@ -54,8 +54,10 @@ def _factor(image: np.ndarray) -> int:
 
 def _small_grey(image: np.ndarray) -> np.ndarray:
     factor = _factor(image)
-    size = (image.shape[1] // factor, image.shape[0] // factor)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    height, width = (side // factor for side in image.shape[:2])
+    # Whole pixels of the small picture only: areas are then squares, and cheap.
+    whole = image[: height * factor, : width * factor]
+    small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
 
 

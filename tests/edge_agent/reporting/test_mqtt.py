@@ -139,10 +139,11 @@ def test_a_certificate_for_another_name_is_refused(settings: Mqtt) -> None:
         check_broker(elsewhere, "check")
 
 
-def test_nobody_at_the_address() -> None:
+def test_nobody_at_the_address(caplog: pytest.LogCaptureFixture) -> None:
     nobody = Mqtt(host="127.0.0.1", port=free_port(), prefix="p")
     with pytest.raises(BrokerUnreachable, match=r"cannot be reached .*check \[mqtt\] host"):
         check_broker(nobody, "check")
+    assert not caplog.records, "said once, by the error"
 
 
 def test_a_name_that_does_not_exist() -> None:

@@ -14,6 +14,7 @@ from edge_agent.errors import ConfigError
 from edge_agent.frame import Frame
 from edge_agent.simulator import Scene, SimulatorSettings
 from edge_agent.triggers.base import Part
+from edge_agent.triggers.finder import PartFinder
 from edge_agent.triggers.part_present import PartPresent
 from edge_agent.triggers.truth import truth_of
 
@@ -127,3 +128,13 @@ def test_a_picture_of_the_belt_that_cannot_be_read(tmp_path: Path) -> None:
     table = PartTrigger(crop_width_px=9, crop_height_px=9, empty_belt=tmp_path / "absent.png")
     with pytest.raises(ConfigError, match=r"\[trigger\] empty_belt: cannot read"):
         PartPresent(table)
+
+
+def test_where_a_part_lies_in_a_frame_of_odd_sides(tmp_path: Path) -> None:
+    frame = np.full((487, 651, 3), 30, np.uint8)
+    belt = tmp_path / "belt.png"
+    cv2.imwrite(str(belt), frame)
+    frame[400:440, 560:620] = 200
+    finder = PartFinder(PartTrigger(crop_width_px=64, crop_height_px=64, empty_belt=belt), 64 * 64)
+    ((x, y),) = finder.find(Frame(frame, 0, 0))
+    assert (x, y) == pytest.approx((590, 420), abs=0.5)
