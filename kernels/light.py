@@ -13,7 +13,7 @@ from kernels.errors import ShapeError
 
 _EVERY = 4
 _SHARE = 0.9
-_HALF, _MOST = np.float32(0.5), np.float32(255)
+_MOST = np.float32(255)
 
 
 def light_of(image: np.ndarray) -> int:
@@ -35,7 +35,8 @@ def brightened(image: np.ndarray, gain: float, out: np.ndarray | None = None) ->
 
     Args:
         image: uint8 (h, w) or (h, w, 3); stays as it is.
-        gain: what its values are multiplied by, 0 or more; 255 is the most that comes out.
+        gain: what its values are multiplied by, 0 or more; halves become even, and 255 is the most
+            that comes out.
         out: of its shape and contiguous, written unless the gain is 1; a new array if absent.
 
     Returns:
@@ -76,5 +77,5 @@ def _brighten(lines, gain, out):
     for row in range(lines.shape[0]):
         line, target = lines[row], out[row]
         for place in range(line.shape[0]):
-            value = np.float32(line[place]) * gain + _HALF
+            value = np.rint(np.float32(line[place]) * gain)
             target[place] = np.uint8(min(value, _MOST))

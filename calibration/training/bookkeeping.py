@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from calibration.training.crops import Crops
+from calibration.training.crops import Batch, Crops
 
 
 class LossLog:
@@ -52,22 +50,24 @@ class LossLog:
 class Prefetch:
     """Makes the crops of the next steps in one thread (OpenCV releases the interpreter lock)."""
 
-    def __init__(self, crops: Crops, first_step: int, last_step: int, batch: int) -> None:
-        self._queue: queue.Queue[np.ndarray | Exception] = queue.Queue(maxsize=3)
+    def __init__(
+        self, crops: Crops, first_step: int, last_step: int, batch: int, again: int
+    ) -> None:
+        self._queue: queue.Queue[Batch | Exception] = queue.Queue(maxsize=3)
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=self._work, args=(crops, first_step, last_step, batch), daemon=True
+            target=self._work, args=(crops, first_step, last_step, batch, again), daemon=True
         )
 
-    def _work(self, crops: Crops, first: int, last: int, batch: int) -> None:
+    def _work(self, crops: Crops, first: int, last: int, batch: int, again: int) -> None:
         try:
-            self._make(crops, first, last, batch)
+            self._make(crops, first, last, batch, again)
         except Exception as error:  # carried to whoever takes the next crops
             self._queue.put(error)
 
-    def _make(self, crops: Crops, first: int, last: int, batch: int) -> None:
+    def _make(self, crops: Crops, first: int, last: int, batch: int, again: int) -> None:
         for step in range(first, last):
-            made = crops.batch(step, batch)
+            made = crops.batch(step, batch, again)
             while not self._stop.is_set():
                 try:
                     self._queue.put(made, timeout=0.5)
@@ -85,7 +85,7 @@ class Prefetch:
         self._stop.set()
         self._thread.join()
 
-    def next(self) -> np.ndarray:
+    def next(self) -> Batch:
         """Wait for the crops of the next step."""
         made = self._queue.get()
         if isinstance(made, Exception):

@@ -8,12 +8,18 @@ them.
 Teachers and student see the same crop: light is made even before a picture reaches the network
 (:mod:`calibration.preparation`), so there is no lamp that it would have to look past.
 
+Some crops are seen twice, the second time as a camera would see the next part: a little moved, in
+slightly other light, with other noise; of a drawn texture, another place. Defects are drawn on that
+second view, and the batch says where, so that the student can be told what to overlook and what
+not.
+
 Every crop is a function of (seed, number): a stopped run goes on as if it had not stopped.
 """
 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +27,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from calibration.synthetic import with_defect
+
 ARCHIVES = ("caltech101.zip", "grocery.zip", "clothing.zip")
+
+_VISIBLE = 4  # grey levels: what a defect has to change a pixel by to count as drawn there
 
 
 class Photographs:
@@ -65,6 +75,21 @@ def _decode(folder: Path, pixels: Path, index: Path) -> None:
     np.save(index, np.array(shapes))
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The crops of one step.
+
+    Attributes:
+        crops: uint8 (n, 3, size, size), red first.
+        again: uint8 (m, 3, size, size), the next parts of the first m crops, defects drawn on them.
+        drawn: uint8 (m, size, size), 1 where a defect changed a pixel.
+    """
+
+    crops: np.ndarray
+    again: np.ndarray
+    drawn: np.ndarray
+
+
 class Crops:
     """Augmented training crops by number.
 
@@ -77,23 +102,48 @@ class Crops:
     def __init__(self, photographs: Photographs, size: int, seed: int) -> None:
         self._photographs, self._size, self._seed = photographs, size, seed
 
-    def batch(self, step: int, count: int) -> np.ndarray:
-        """uint8 (count, 3, size, size): the crops of one step."""
-        crops = [self.crop(step * count + number) for number in range(count)]
-        return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+    def batch(self, step: int, count: int, again: int = 0) -> Batch:
+        """The crops of one step, ``count`` of them, ``again`` of them seen twice."""
+        numbers = range(step * count, (step + 1) * count)
+        views = [self._views(number) for number in numbers]
+        seen = [
+            self._spoilt(n, next_part)
+            for n, (_, next_part) in zip(numbers[:again], views, strict=False)
+        ]
+        return Batch(
+            _planes([crop for crop, _ in views], self._size),
+            _planes([view for view, _ in seen], self._size),
+            np.array([drawn for _, drawn in seen], np.uint8).reshape(-1, self._size, self._size),
+        )
 
     def crop(self, number: int) -> np.ndarray:
         """uint8 (size, size, 3): the crop of this number."""
+        return self._views(number)[0]
+
+    def _views(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """A crop, and what lies beside it if it is of a texture, else the crop itself."""
         rng = np.random.default_rng([self._seed, number])
         if rng.random() < 0.25:
-            image = _texture(rng, self._size)
+            image = _texture(rng, 2 * self._size)[: self._size]
             if rng.random() < 0.3:
-                image = _blend(rng, image, self._photo(rng))
+                image = _blend(rng, image[:, : self._size], self._photo(rng))
         else:
             image = self._photo(rng)
         if rng.random() < 0.4:
-            image = _mark(rng, image)
-        return _photometric(rng, image)
+            image = image.copy()
+            image[:, : self._size] = _mark(rng, image[:, : self._size])
+        image = _photometric(rng, image)
+        return image[:, : self._size], image[:, -self._size :]
+
+    def _spoilt(self, number: int, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next part with defects, and where they changed it."""
+        rng = np.random.default_rng([self._seed, number, 1])
+        good = _next_part(rng, image)
+        out = good
+        for _ in range(int(rng.integers(2, 7))):
+            out = with_defect(out, rng)
+        difference = np.abs(out.astype(np.int16) - good).max(axis=2)
+        return out, difference >= _VISIBLE
 
     def _photo(self, rng: np.random.Generator) -> np.ndarray:
         source = self._photographs[int(rng.integers(len(self._photographs)))]
@@ -116,6 +166,24 @@ class Crops:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT_101,
         )
+
+
+def _planes(images: list[np.ndarray], size: int) -> np.ndarray:
+    stacked = np.array(images, np.uint8).reshape(-1, size, size, 3)
+    return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
+
+
+def _next_part(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """The picture of the next part in the same place: moved, relit and grained by very little."""
+    size = image.shape[0]
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.normal(0, 0.4), 1.0)
+    matrix[:, 2] += rng.normal(0, 0.7, 2)
+    moved = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    out: np.ndarray = moved.astype(np.float32) * np.float32(np.exp(rng.normal(0, 0.03)))
+    if rng.random() < 0.3:
+        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 0.7))
+    out = out + rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, 3))
+    return np.clip(out, 0, 255).astype(np.uint8)
 
 
 def _noise(rng: np.random.Generator, size: int) -> np.ndarray:

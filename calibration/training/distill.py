@@ -1,12 +1,15 @@
 """The recipe ``distill``: a binary student learns to tell patches apart as its float teachers do.
 
-Two losses at each of the strides 4, 8 and 16, on the bits that leave the student:
+Three losses at each of the strides 4, 8 and 16, on the bits that leave the student:
 
 - *read-out*: a linear map from the bits predicts the teachers' maps, averaged over 3x3 positions
   and standardised per channel; mean squared error, 1.0 being the variance.
 - *relation*: the agreement of the bits of two patches, -1 .. 1, follows the cosine of the teachers'
   standardised maps for these patches. A memory bank compares patches with one another and nothing
   else, so this is what matters in the end (relational distillation: Park et al., 2019).
+- *noticing*: bits of a place change more where a defect is drawn on it than where the next good
+  part is merely seen a little otherwise. Teachers of objects hardly see a hairline; this asks for
+  more than they know.
 
 The run is a function of its arguments: every crop is drawn from (seed, number), and a checkpoint
 holds everything that a step depends on, so a run may be stopped at any moment and goes on from its
@@ -28,8 +31,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from calibration.training.bookkeeping import LossLog, Prefetch, stop_requests
-from calibration.training.crops import ARCHIVES, Crops, Photographs
-from calibration.training.losses import ReadOut, read_out_loss, relation_loss
+from calibration.training.crops import ARCHIVES, Batch, Crops, Photographs
+from calibration.training.losses import ReadOut, noticing_loss, read_out_loss, relation_loss
 from calibration.training.student import Shape, Student
 from calibration.training.targets import Targets
 from calibration.training.teachers import TEACHERS
@@ -47,6 +50,8 @@ class Settings:
         batch: crops per step.
         learning_rate: Adam's, at its highest; it warms up over 2 % and follows a cosine to zero.
         relation_weight: of the relation loss against the read-out loss.
+        noticing_weights: of the noticing losses at strides 4, 8 and 16 against it; all 0 shows no
+            crop twice.
         average_decay: of the moving average of the weights, per step.
         seed: of crops and initial weights.
         began_as: settings of the run whose student this one began as, None if it began as none.
@@ -58,9 +63,15 @@ class Settings:
     batch: int = 32
     learning_rate: float = 2e-3
     relation_weight: float = 2.0
+    noticing_weights: tuple[float, float, float] = (2.0, 2.0, 0.5)
     average_decay: float = 0.998
     seed: int = 0
     began_as: dict[str, Any] | None = None
+
+    @property
+    def again(self) -> int:
+        """Crops of a step that are seen twice."""
+        return self.batch // 2 if any(self.noticing_weights) else 0
 
     @property
     def steps(self) -> int:
@@ -155,9 +166,9 @@ class Distillation:
         # Statistics use crops beyond those of the last step.
         batch, offset = self.settings.batch, self.settings.steps
         steps = range(offset, offset + self.targets.STATISTICS_CROPS // batch)
-        made = (self._crops.batch(step, batch) for step in steps)
+        made = (self._crops.batch(step, batch).crops for step in steps)
         self.targets.measure(_as_input(crops, self.device) for crops in made)
-        first = _as_input(self._crops.batch(offset, batch), torch.device("cpu"))
+        first = _as_input(self._crops.batch(offset, batch).crops, torch.device("cpu"))
         self.student.stem.standardise(first)
 
     def _begin_as(self, earlier: dict[str, Any]) -> None:
@@ -206,7 +217,9 @@ class Distillation:
         with (
             stop_requests() as stop,
             LossLog(self.folder / "log.jsonl", settings.batch) as log,
-            Prefetch(self._crops, self.step, settings.steps, settings.batch) as prefetch,
+            Prefetch(
+                self._crops, self.step, settings.steps, settings.batch, settings.again
+            ) as prefetch,
             tqdm(total=settings.steps, initial=self.step, unit="step", smoothing=0.02) as bar,
         ):
             saved_at = time.monotonic()
@@ -233,38 +246,42 @@ class Distillation:
         network_file.save(path, network, origin)
         shutil.copyfile(self.folder / "log.jsonl", path.with_suffix(".log.jsonl"))
 
-    def _train_step(
-        self, student: nn.Module, targets: nn.Module, batch: np.ndarray
-    ) -> dict[str, float]:
+    def _train_step(self, student: nn.Module, targets: nn.Module, batch: Batch) -> dict[str, float]:
         settings = self.settings
-        crops = _as_input(batch, self.device)
+        crops, again = (_as_input(part, self.device) for part in (batch.crops, batch.again))
+        drawn = torch.from_numpy(batch.drawn).to(self.device).float()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
         with torch.no_grad():
             said = targets(crops)
         wanted = [said[level] for level in self._levels]
-        codes = student(crops)
-        predicted = self.read_out(codes)
+        views = [
+            code.split((len(crops), len(again))) for code in student(torch.cat((crops, again)))
+        ]
+        predicted = self.read_out([code for code, _ in views])
         rng = np.random.default_rng([settings.seed, self.step])
-        losses: dict[str, Tensor] = {}
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(1 << 62)))
+        total = torch.zeros((), device=self.device)
+        losses: dict[str, float] = {}
         strides = [Student.STRIDES[level] for level in self._levels]
         for place, (level, stride) in enumerate(zip(self._levels, strides, strict=True)):
-            channels, code = self.targets.channels[level], codes[place]
-            losses[f"read{stride}"] = read_out_loss(predicted[place], wanted[place], channels)
+            channels, (code, second) = self.targets.channels[level], views[place]
+            parts = {"read": read_out_loss(predicted[place], wanted[place], channels)}
             positions = code.shape[-1] * code.shape[-2]
-            picked = rng.integers(0, positions, (settings.batch, 24))
-            losses[f"relation{stride}"] = relation_loss(
-                code, wanted[place], channels, torch.from_numpy(picked).to(self.device)
-            )
-        reading = sum(losses[f"read{s}"] for s in strides)
-        relating = sum(losses[f"relation{s}"] for s in strides)
-        total = (reading + settings.relation_weight * relating) / len(strides)
+            picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 24)))
+            parts["relation"] = relation_loss(code, wanted[place], channels, picked.to(self.device))
+            total = total + parts["read"] + settings.relation_weight * parts["relation"]
+            if weight := settings.noticing_weights[level]:
+                parts["noticing"] = noticing_loss(code[: len(again)], second, drawn, generator)
+                total = total + weight * parts["noticing"]
+            losses |= {f"{name}{stride}": float(loss.detach()) for name, loss in parts.items()}
+        total = total / len(strides)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.optimiser.step()
         self.step += 1
         self._update_average()
-        return {"loss": float(total.detach())} | {k: float(v.detach()) for k, v in losses.items()}
+        return {"loss": float(total.detach())} | losses
 
     @torch.no_grad()
     def _update_average(self) -> None:

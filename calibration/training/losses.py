@@ -1,4 +1,4 @@
-"""The two losses of distillation: reading the teachers' maps from bits, and keeping relations."""
+"""The losses: reading the teachers' maps from bits, keeping relations, noticing drawn defects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_TOUCHED = 0.08  # of a patch's pixels: a hairline through a patch of 8 x 8 touches an eighth
+_PATCHES = 24
 
 
 class ReadOut(nn.Module):
@@ -63,6 +66,37 @@ def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Te
     cosine = torch.stack([features @ features.T for features in parts]).mean(0)
     off_diagonal = 1 - torch.eye(len(bits), device=bits.device)
     return ((agreement - cosine).square() * off_diagonal).sum() / off_diagonal.sum()
+
+
+def noticing_loss(code: Tensor, again: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
+    """How often a patch of the next good part looks stranger than a defect does.
+
+    As in a memory bank, a patch is as strange as the patch of the first view that agrees with it
+    best leaves it. Of each picture, patches with a defect and patches far from any are drawn; each
+    pair of one and the other costs softplus of the difference in agreement, in steps of 0.1: a
+    smooth 1 - AUROC, as in RankNet (Burges et al., 2005).
+
+    Args:
+        code: (m, bits, h, w), -1 or +1, of the first view.
+        again: (m, bits, h, w), of the second.
+        drawn: (m, side, side) floats, 1 where a defect changed a pixel.
+        generator: draws the patches.
+    """
+    stride = drawn.shape[-1] // code.shape[-1]
+    touched = F.avg_pool2d(drawn[:, None], stride).flatten(1) >= _TOUCHED
+    # Bits see beyond their patch: what lies within two patches of a defect is neither.
+    near = F.max_pool2d(drawn[:, None], 5 * stride, stride, 2 * stride).flatten(1) > 0
+    usable = touched.any(1) & ~near.all(1)
+    if not usable.any():
+        return again.sum() * 0
+    picked = [
+        torch.multinomial(where[usable].float(), _PATCHES, replacement=True, generator=generator)
+        for where in (touched, ~near)
+    ]
+    patches = _taken(again[usable], torch.cat(picked, 1)).unflatten(0, (-1, 2 * _PATCHES))
+    agreement = (patches @ code[usable].flatten(2)).amax(2) / code.shape[1]
+    defect, good = agreement.split(_PATCHES, 1)
+    return 0.1 * F.softplus((defect[:, :, None] - good[:, None, :]) / 0.1).mean()
 
 
 def _taken(maps: Tensor, patches: Tensor) -> Tensor:

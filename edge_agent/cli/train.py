@@ -42,6 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop-px", type=int, default=160, help="side of a crop, pixels")
     parser.add_argument("--batch", type=int, default=32, help="crops per step")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--noticing-weights",
+        nargs=3,
+        type=float,
+        default=(2.0, 2.0, 0.5),
+        metavar="X",
+        help="of noticing drawn defects, at strides 4, 8 and 16; 0 leaves it out",
+    )
     parser.add_argument("--stem-channels", type=int, default=16)
     parser.add_argument(
         "--blocks",
@@ -97,6 +105,7 @@ def execute(arguments: argparse.Namespace) -> int:
             crop_px=arguments.crop_px,
             batch=arguments.batch,
             learning_rate=arguments.learning_rate,
+            noticing_weights=tuple(arguments.noticing_weights),
             seed=arguments.seed,
         )
         run = Distillation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ import torch  # noqa: E402
 
 from calibration.training.crops import Crops  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
-from calibration.training.losses import ReadOut, relation_loss  # noqa: E402
+from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
 from calibration.training.student import Shape, Student  # noqa: E402
 
 
@@ -133,19 +134,44 @@ def test_a_read_out_begins_with_the_levels_that_both_have() -> None:
     assert [tuple(maps.shape) for maps in said] == [(2, 8, 4, 4), (2, 12, 2, 2)]
 
 
+class _Soft:
+    """Photographs to take crops from."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        noise = np.random.default_rng(index).uniform(0, 255, (12, 15, 3))
+        return cv2.resize(noise, (150, 120)).astype(np.uint8)
+
+
+def _crops(seed: int) -> Crops:
+    return Crops(_Soft(), 64, seed)  # type: ignore[arg-type]
+
+
 def test_crops_are_a_function_of_their_number() -> None:
-    class Flat:
-        def __len__(self) -> int:
-            return 3
+    one, other = (_crops(5).batch(3, 4, again=2) for _ in range(2))
+    for name in ("crops", "again", "drawn"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.crops.shape == (4, 3, 64, 64)
+    np.testing.assert_array_equal(one.crops[1].transpose(1, 2, 0), _crops(5).crop(13))
+    assert not np.array_equal(_crops(5).crop(0), _crops(5).crop(1))
+    assert not np.array_equal(_crops(5).crop(0), _crops(6).crop(0))
 
-        def __getitem__(self, index: int) -> np.ndarray:
-            return np.random.default_rng(index).integers(0, 256, (120, 150, 3)).astype(np.uint8)
 
-    one, other = (Crops(Flat(), 64, seed=5) for _ in range(2))  # type: ignore[arg-type]
-    np.testing.assert_array_equal(one.batch(3, 4), other.batch(3, 4))
-    assert one.batch(3, 4).shape == (4, 3, 64, 64)
-    assert not np.array_equal(one.crop(0), one.crop(1))
-    assert not np.array_equal(one.crop(0), Crops(Flat(), 64, seed=6).crop(0))  # type: ignore[arg-type]
+def test_the_next_part_is_the_same_but_for_what_is_drawn_on_it() -> None:
+    batch = _crops(1).batch(0, 40, again=30)
+    assert batch.again.shape == (30, 3, 64, 64)
+    assert batch.drawn.shape == (30, 64, 64)
+    assert set(np.unique(batch.drawn)) == {0, 1}
+    assert 0.001 < batch.drawn.mean() < 0.3
+    differences = np.abs(batch.again - batch.crops[:30].astype(float)).mean(axis=1)
+    pairs = list(zip(differences, batch.drawn.astype(bool), strict=True))
+    calm = [difference for difference, drawn in pairs if difference[~drawn].mean() < 8]
+    assert 15 <= len(calm) < 30, "photographs are moved a little; textures are seen elsewhere"
+    on_defects = [d[drawn].mean() for d, drawn in pairs if d[~drawn].mean() < 8 and drawn.any()]
+    assert np.median(on_defects) > 12
+    assert _crops(1).batch(0, 4).again.shape == (0, 3, 64, 64)
 
 
 def test_relation_loss_is_zero_when_bits_agree_as_much_as_targets() -> None:
@@ -157,6 +183,49 @@ def test_relation_loss_is_zero_when_bits_agree_as_much_as_targets() -> None:
     other = code.clone()
     other[:, :, 0] *= -1
     assert float(relation_loss(code, other, [32], patches)) > 0.01
+
+
+def _noticed(of_defects: int, of_good: int) -> float:
+    """The loss if so many of 64 bits differ where a defect is drawn, and where none is."""
+    code = torch.where(torch.randn(2, 64, 1, 1) > 0, 1.0, -1.0).repeat(1, 1, 12, 12)
+    drawn = torch.zeros(2, 96, 96)
+    drawn[0, 30:34, 8:40] = 1  # of the second picture nothing, and it says nothing
+    again = code.clone()
+    again[:, :of_good] *= -1
+    again[0, :, 3:5, 1:5] = code[0, :, 3:5, 1:5]
+    again[0, :of_defects, 3:5, 1:5] *= -1
+    return float(noticing_loss(code, again, drawn, torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize(("of_defects", "of_good"), [(0, 0), (16, 0), (0, 16), (20, 3)])
+def test_noticing_loss_compares_defects_with_what_is_good(of_defects: int, of_good: int) -> None:
+    apart = 2 * (of_good - of_defects) / 64
+    wanted = 0.1 * np.log1p(np.exp(apart / 0.1))
+    assert _noticed(of_defects, of_good) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_noticing_loss_takes_the_closest_patch_of_the_first_view() -> None:
+    # Another place of a texture: the same patches in another order.
+    torch.manual_seed(3)
+    code = torch.where(torch.randn(1, 64, 12, 12) > 0, 1.0, -1.0)
+    again = code.flip(2, 3).clone()
+    drawn = torch.zeros(1, 96, 96)
+    drawn[0, 40:48, 40:48] = 1
+    again[0, :32, 5, 5] *= -1
+    strange = float((code[0].flatten(1).T @ again[0, :, 5, 5]).max()) / 64
+    again.requires_grad_()
+    loss = noticing_loss(code, again, drawn, torch.Generator().manual_seed(0))
+    wanted = 0.1 * np.log1p(np.exp((strange - 1) / 0.1))
+    assert float(loss.detach()) == pytest.approx(wanted, rel=1e-4)
+    loss.backward()
+    assert again.grad is not None
+    assert again.grad[0, :, 5, 5].any()
+
+
+def test_noticing_loss_of_nothing_is_nothing() -> None:
+    code = torch.ones(1, 64, 4, 4)
+    for drawn in (torch.zeros(1, 32, 32), torch.ones(1, 32, 32)):
+        assert float(noticing_loss(code, code, drawn, torch.Generator())) == 0
 
 
 def test_the_learning_rate_warms_up_and_ends_at_zero() -> None:
