@@ -126,9 +126,16 @@ class Detector:
         return Detector(self.model, self.backend.backend.name)
 
     def warm_up(self) -> None:
-        """Run once on nothing, so that the first part is judged as fast as all others."""
+        """Run on nothing, so that the first part is judged as fast as all others.
+
+        Kernels are compiled for colour and grey, and for pictures and cut-outs of larger ones.
+        """
         preparation = self.model.preparation
-        self.inspect(np.zeros((preparation.image_height, preparation.image_width, 3), np.uint8))
+        height, width = preparation.image_height, preparation.image_width
+        for colours in ((3,), ()):
+            frame = np.zeros((height, width + 1, *colours), np.uint8)
+            for image in (frame[:, 1:], np.ascontiguousarray(frame[:, 1:])):
+                self.inspect(image)
 
     def inspect(self, image: np.ndarray) -> Inspection:
         """Judge one image.

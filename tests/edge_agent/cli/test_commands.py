@@ -151,6 +151,45 @@ def test_warm_keeps_what_it_compiled(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*.nbc")) == before
 
 
+_PICTURES_OF_EVERY_KIND = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from calibration import Detector, model_file
+from calibration.preparation import Roi
+from kernels import area, light
+
+def compiled():
+    kernels = [f for m in (area, light) for f in vars(m).values() if isinstance(f, Dispatcher)]
+    return sum(len(kernel.signatures) for kernel in kernels)
+
+model = model_file.load(Path(sys.argv[1]))
+height, width = (3 * model.preparation.input_height // 2, 3 * model.preparation.input_width // 2)
+preparation = replace(
+    model.preparation, image_height=height, image_width=width, roi=Roi(0, 0, width, height)
+)
+detector = Detector(replace(model, preparation=preparation))
+detector.warm_up()
+before = compiled()
+for colours in ((3,), ()):
+    frame = np.full((height + 8, width + 8, *colours), 90, np.uint8)
+    cut_out = frame[:height, 4 : width + 4]
+    detector.inspect(cut_out)
+    detector.inspect(cut_out.copy())
+print(before, compiled())
+"""
+
+
+def test_the_first_part_waits_for_no_compiler(shop: Path) -> None:
+    script = [sys.executable, "-c", _PICTURES_OF_EVERY_KIND, str(shop / "ring.model")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    warm, after = map(int, done.stdout.split())
+    assert 0 < warm == after
+
+
 def test_kernels_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_KERNELS", "portable")
     assert re.search(r"^kernels +portable ", _run("doctor").stdout, re.MULTILINE)
