@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from kernels.buffers import buffer_of
 from kernels.compiled import kernel
 from kernels.errors import ShapeError
 
@@ -42,11 +43,7 @@ def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = 
         raise ShapeError(f"no image to shrink: {image.dtype} {image.shape}")
     if not (1 <= height <= image.shape[0] and 1 <= width <= image.shape[1]):
         raise ShapeError(f"{image.shape[:2]} cannot shrink to {(height, width)}")
-    shape = (height, width, *image.shape[2:])
-    if out is None:
-        out = np.empty(shape, np.uint8)
-    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
-        raise ShapeError(f"{out.dtype} {out.shape} cannot take a picture of {shape}")
+    out = buffer_of((height, width, *image.shape[2:]), out)
     lines = image.reshape(len(image), -1)
     down, across = _shares(image.shape[0], height), _shares(image.shape[1], width)
     shrunk = _shrink_grey if image.ndim == 2 else _shrink_colour

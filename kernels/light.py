@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kernels.buffers import buffer_of
 from kernels.compiled import kernel
 from kernels.errors import ShapeError
 
@@ -49,10 +50,7 @@ def brightened(image: np.ndarray, gain: float, out: np.ndarray | None = None) ->
         raise ShapeError(f"no image to brighten: {image.dtype} {image.shape}")
     if gain == 1:
         return image
-    if out is None:
-        out = np.empty(image.shape, np.uint8)
-    elif out.shape != image.shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
-        raise ShapeError(f"{out.dtype} {out.shape} cannot take an image of {image.shape}")
+    out = buffer_of(image.shape, out)
     _brighten(image.reshape(len(image), -1), np.float32(gain), out.reshape(len(out), -1))
     return out
 

@@ -8,11 +8,11 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from calibration.training.crops import Batch, Crops
+from calibration.training.crops import Batch
 
 
 class LossLog:
@@ -48,26 +48,27 @@ class LossLog:
 
 
 class Prefetch:
-    """Makes the crops of the next steps in one thread (OpenCV releases the interpreter lock)."""
+    """Makes the crops of the next steps in one thread (OpenCV releases the interpreter lock).
 
-    def __init__(
-        self, crops: Crops, first_step: int, last_step: int, batch: int, again: int
-    ) -> None:
+    Args:
+        make: the crops of a step, by its number.
+        steps: for which, in order.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], steps: range) -> None:
         self._queue: queue.Queue[Batch | Exception] = queue.Queue(maxsize=3)
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._work, args=(crops, first_step, last_step, batch, again), daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, args=(make, steps), daemon=True)
 
-    def _work(self, crops: Crops, first: int, last: int, batch: int, again: int) -> None:
+    def _work(self, make: Callable[[int], Batch], steps: range) -> None:
         try:
-            self._make(crops, first, last, batch, again)
+            self._make(make, steps)
         except Exception as error:  # carried to whoever takes the next crops
             self._queue.put(error)
 
-    def _make(self, crops: Crops, first: int, last: int, batch: int, again: int) -> None:
-        for step in range(first, last):
-            made = crops.batch(step, batch, again)
+    def _make(self, make: Callable[[int], Batch], steps: range) -> None:
+        for step in steps:
+            made = make(step)
             while not self._stop.is_set():
                 try:
                     self._queue.put(made, timeout=0.5)

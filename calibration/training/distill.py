@@ -7,9 +7,9 @@ Three losses at each of the strides 4, 8 and 16, on the bits that leave the stud
 - *relation*: the agreement of the bits of two patches, -1 .. 1, follows the cosine of the teachers'
   standardised maps for these patches. A memory bank compares patches with one another and nothing
   else, so this is what matters in the end (relational distillation: Park et al., 2019).
-- *noticing*: bits of a place change more where a defect is drawn on it than where the next good
-  part is merely seen a little otherwise. Teachers of objects hardly see a hairline; this asks for
-  more than they know.
+- *noticing*: of the next part, patches on which a defect is drawn are farther from all patches of
+  this one than patches that are merely seen a little otherwise. Teachers of objects hardly see a
+  hairline; this asks for more than they know.
 
 The run is a function of its arguments: every crop is drawn from (seed, number), and a checkpoint
 holds everything that a step depends on, so a run may be stopped at any moment and goes on from its
@@ -22,6 +22,7 @@ import math
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,12 +215,11 @@ class Distillation:
             student = torch.compile(student, backend=compile_with)
             targets = torch.compile(targets, backend=compile_with)
         self.student.train()
+        made = partial(self._crops.batch, count=settings.batch, again=settings.again)
         with (
             stop_requests() as stop,
             LossLog(self.folder / "log.jsonl", settings.batch) as log,
-            Prefetch(
-                self._crops, self.step, settings.steps, settings.batch, settings.again
-            ) as prefetch,
+            Prefetch(made, range(self.step, settings.steps)) as prefetch,
             tqdm(total=settings.steps, initial=self.step, unit="step", smoothing=0.02) as bar,
         ):
             saved_at = time.monotonic()

@@ -178,18 +178,18 @@ class FastIndex(Index):
         self._distances = np.empty((rows, columns), np.int32)
         self._indices = np.empty((rows, columns), np.int32)
         if len(levels) > 1:
-            self._prepare_begin(near, met, parts[1], levels[1])
+            self._prepare_begin(met, parts[1], levels[1])
 
-    def _prepare_begin(
-        self, near: Neighbourhoods, met: list[np.ndarray], bank: np.ndarray, coarse: np.ndarray
-    ) -> None:
+    def _prepare_begin(self, met: list[np.ndarray], bank: np.ndarray, coarse: np.ndarray) -> None:
         """With which panel each block begins: its cell's first, or that of the nearest guide."""
         rows, columns, words = coarse.shape
-        first = np.array([panels[0] for panels in met], np.int32)
-        side = max(1, near.side * rows // near.rows)
-        self._begin = first[cells_of_grid(rows, columns, side)].reshape(rows, columns)
-        if self.neighbourhoods is not None:
+        near = self.neighbourhoods
+        if near is not None:
+            first = np.array([panels[0] for panels in met], np.int32)
+            cells = cells_of_grid(rows, columns, near.side * rows // near.rows)
+            self._begin = first[cells].reshape(rows, columns)
             return
         guides = pack(unpack(bank.reshape(-1, LANES, words)).mean(axis=1) > 0.5)
         guides = np.concatenate([guides, np.repeat(guides[:1], -len(guides) % LANES, axis=0)])
         self._guides = self._lay_out(guides, coarse.shape), len(guides) // LANES
+        self._begin = np.empty((rows, columns), np.int32)
