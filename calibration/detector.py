@@ -154,8 +154,7 @@ class Detector:
         embedded = time.perf_counter()
         distances, _ = self._index.nearest(codes)
         searched = time.perf_counter()
-        anomaly_map, median = model.scoring.judge(distances)
-        score = float(anomaly_map.max())
+        anomaly_map, score, median = model.scoring.judge(distances)
         ng = model.threshold.is_ng(score)
         regions = self._regions(anomaly_map, *image.shape[:2]) if ng else ()
         is_colourless = bool(model.colourless_below) and chroma(prepared) < model.colourless_below
@@ -178,16 +177,23 @@ class Detector:
         )
 
     def _regions(self, anomaly_map: np.ndarray, height: int, width: int) -> tuple[Region, ...]:
-        left, top, across, down = self.model.preparation.region_in(height, width)
-        full = cv2.resize(anomaly_map, (across, down), interpolation=cv2.INTER_LINEAR)
-        above = (full > self.model.threshold.value).astype(np.uint8)
+        preparation = self.model.preparation
+        left, top, across, down = preparation.region_in(height, width)
+        # No finer than what the network saw: a camera's millions of pixels would hold up the gate.
+        columns, rows = min(across, preparation.input_width), min(down, preparation.input_height)
+        seen = cv2.resize(anomaly_map, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        above = (seen > self.model.threshold.value).astype(np.uint8)
         count, labels, statistics, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
         found = []
         for label in range(1, count):
             x, y, w, h, area = (int(v) for v in statistics[label])
             inside = labels[y : y + h, x : x + w] == label
-            peak = float(full[y : y + h, x : x + w][inside].max())
-            found.append(Region(x + left, y + top, w, h, area, peak))
+            peak = float(seen[y : y + h, x : x + w][inside].max())
+            from_x, to_x = x * across // columns, -(-(x + w) * across // columns)
+            from_y, to_y = y * down // rows, -(-(y + h) * down // rows)
+            area_px = round(area * across * down / (columns * rows))
+            box = from_x + left, from_y + top, to_x - from_x, to_y - from_y
+            found.append(Region(*box, area_px, peak))
         if not found:
             # Interpolation can flatten a lone peak below the threshold: name its patch.
             found.append(self._patch_at_peak(anomaly_map, left, top, across, down))

@@ -14,9 +14,13 @@ Three steps, each of which good parts have to justify:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+from kernels.anomaly_map import anomaly_map, gaussian
 
 _LIKELY_BITS = 3.0  # added to what is expected of a place, so that a perfect one does not rule
 _PLACE_POWER = 0.5
@@ -38,38 +42,41 @@ class Scoring:
     place: np.ndarray
     usual_median: float = 0.0
 
-    def map_of(self, distances: np.ndarray) -> np.ndarray:
-        """The anomaly map.
+    def judge(self, distances: np.ndarray) -> Judgement:
+        """Score a picture.
 
         Args:
             distances: (rows, columns) of any number type, in bits.
-
-        Returns:
-            float32 (rows, columns), in bits as they would be in an average place and picture.
         """
-        return self.judge(distances)[0]
+        result, median, highest = anomaly_map(distances, self._taps, self.place)
+        if not self.usual_median:
+            return Judgement(result, highest, median)
+        factor = drift(median, self.usual_median)
+        score = float(np.float32(highest) / factor)
+        return Judgement(np.divide(result, factor, out=result), score, median)
 
-    def judge(self, distances: np.ndarray) -> tuple[np.ndarray, float]:
-        """The anomaly map, and its median before the whole picture is allowed for."""
-        result = smooth(distances, self.smoothing) / self.place
-        median = median_of(result)
-        if self.usual_median:
-            result /= drift(median, self.usual_median)
-        return result, median
+    @cached_property
+    def _taps(self) -> np.ndarray:
+        return gaussian(self.smoothing)
+
+
+class Judgement(NamedTuple):
+    """What distances come to.
+
+    Attributes:
+        map: float32 (rows, columns), in bits as they would be in an average place and picture.
+        score: its highest value.
+        median: of the map before the whole picture is allowed for.
+    """
+
+    map: np.ndarray
+    score: float
+    median: float
 
 
 def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian over a map of distances: (rows, columns) of any number type -> float32."""
-    return cv2.GaussianBlur(distances.astype(np.float32), (0, 0), sigma)
-
-
-def median_of(anomaly_map: np.ndarray) -> float:
-    """The median, as ``np.median`` gives it, in a sixth of its time."""
-    middle = anomaly_map.size // 2
-    ordered = np.partition(anomaly_map, (middle - 1, middle), axis=None)
-    if anomaly_map.size % 2:
-        return float(ordered[middle])
-    return float((ordered[middle - 1] + ordered[middle]) / 2)
+    return anomaly_map(distances, gaussian(sigma), np.ones(distances.shape, np.float32))[0]
 
 
 def drift(median: float, usual_median: float) -> np.float32:

@@ -236,7 +236,7 @@ class _Judge:
 
     def _score(self, codes: list[np.ndarray]) -> float:
         started = time.perf_counter()
-        score = float(self._scoring.map_of(self._index.nearest(codes)[0]).max())
+        score = self._scoring.judge(self._index.nearest(codes)[0]).score
         self.ms.append(1e3 * (time.perf_counter() - started))
         return score
 

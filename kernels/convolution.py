@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.compiled import kernel
+from kernels.compiled import inlined, kernel
 from kernels.counting import count_last_window, count_window, prepare
 from kernels.vectors import (
     LANES,
@@ -100,31 +100,43 @@ def convolve_to_stream(
         channel = first % inputs
         for row in range(rows):
             top = row * stride
-            for column in range(0, columns, 2):
-                left = column * stride
-                if column + 1 < columns:
-                    counts = count_window(weights, panel, bits, top, left, kernel, stride)
-                else:
-                    last = count_last_window(weights, panel, bits, top, left, kernel, stride)
-                    counts = (last, last)
-                for pixel in range(min(2, columns - column)):
-                    count = counts[0] if pixel == 0 else counts[1]
-                    excess = subtract(middle, count)
-                    y = add(offset, multiply_rounding(shift_left(excess, up), slope))
-                    y = maximum(y, multiply_rounding(y, leak))
-                    x = column + pixel
-                    at = (top * width + x * stride) * inputs + channel
-                    if stride == 1:
-                        shortcut = load(stream, at)
-                    else:
-                        below = at + width * inputs
-                        shortcut = mean_of_four(
-                            load(stream, at),
-                            load(stream, at + inputs),
-                            load(stream, below),
-                            load(stream, below + inputs),
-                        )
-                    value = add_saturating(shortcut, y)
-                    store(out, (row * columns + x) * outputs + first, value)
-                    if wants_signs:
-                        signs[row + border, x + border, panel] = greater(value, level)
+            into, signs_row = row * columns * outputs + first, row + border
+            for column in range(0, columns - 1, 2):
+                one, two = count_window(weights, panel, bits, top, column * stride, kernel, stride)
+                at = (top * width + column * stride) * inputs + channel
+                value = _sum(one, middle, up, slope, offset, leak, stream, at, stride)
+                other = _sum(
+                    two, middle, up, slope, offset, leak, stream, at + stride * inputs, stride
+                )
+                to = into + column * outputs
+                store(out, to, value)
+                store(out, to + outputs, other)
+                if wants_signs:
+                    signs[signs_row, column + border, panel] = greater(value, level)
+                    signs[signs_row, column + 1 + border, panel] = greater(other, level)
+            if columns % 2:
+                last = columns - 1
+                one = count_last_window(weights, panel, bits, top, last * stride, kernel, stride)
+                at = (top * width + last * stride) * inputs + channel
+                value = _sum(one, middle, up, slope, offset, leak, stream, at, stride)
+                store(out, into + last * outputs, value)
+                if wants_signs:
+                    signs[signs_row, last + border, panel] = greater(value, level)
+
+
+@inlined
+def _sum(count, middle, up, slope, offset, leak, stream, at, stride):
+    # What a block adds to the stream, and the stream there; ``at`` is the upper left if it shrinks.
+    y = add(offset, multiply_rounding(shift_left(subtract(middle, count), up), slope))
+    y = maximum(y, multiply_rounding(y, leak))
+    if stride == 1:
+        return add_saturating(load(stream, at), y)
+    right = at + stream.shape[2]
+    below = at + stream.shape[1] * stream.shape[2]
+    shortcut = mean_of_four(
+        load(stream, at),
+        load(stream, right),
+        load(stream, below),
+        load(stream, below + stream.shape[2]),
+    )
+    return add_saturating(shortcut, y)

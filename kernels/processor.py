@@ -3,8 +3,8 @@
 ====================  ============================================  =========================
 way                   needs                                         written in
 ====================  ============================================  =========================
-``popcount-avx512``   x86-64 with AVX-512 VPOPCNTDQ (Ice Lake on,   :mod:`.popcount_avx512`
-                      Zen 4 on)
+``popcount-avx512``   x86-64 with AVX-512 VPOPCNTDQ and VNNI (Ice   :mod:`.popcount_avx512`
+                      Lake on, Zen 4 on)
 ``lookup``            x86-64 with AVX2, or aarch64                  :mod:`.table_lookup`
 ``popcount-neon``     aarch64; the better one on Cortex-A72 (Pi 4)  :mod:`.popcount_neon`
 ``portable``          anything                                      :mod:`.portable`
@@ -29,7 +29,9 @@ VARIABLE = "EDGE_KERNELS"
 WAYS = ("popcount-avx512", "lookup", "popcount-neon", "portable")
 
 _NEEDS_X86 = {
-    "popcount-avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq"},
+    "popcount-avx512": {
+        *("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq", "avx512vnni"),
+    },
     "lookup": {"avx2", "ssse3"},
 }
 _WEAK_LOOKUP_CORES = ("cortex-a72", "cortex-a53", "cortex-a57", "cortex-a73")

@@ -182,8 +182,13 @@ def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Va
         name, lanes = "llvm.aarch64.neon.sqrdmulh.v8i16", 8
     elif _has(context, "avx512bw"):
         name, lanes = "llvm.x86.avx512.pmul.hr.sw.512", 32
-    else:
+    elif _has(context, "avx2"):
         name, lanes = "llvm.x86.avx2.pmul.hr.sw", 16
+    else:
+        wide = ir.VectorType(_I32, a.type.count)
+        product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+        rounded = builder.add(product, constant(wide, 1 << 14))
+        return builder.trunc(builder.ashr(rounded, constant(wide, 15)), a.type)
     pairs = zip(split(builder, a, lanes), split(builder, b, lanes), strict=True)
     return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
 
@@ -288,6 +293,30 @@ def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
         array, index, value = arguments
         store_vector(builder, value, address(context, builder, signature.args[0], array, index))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, sixty4), generate
+
+
+@intrinsic
+def load_bytes(typing_context: Any, array: Any, index: Any) -> Any:
+    """64 values of a uint8 array from a flat element number on."""
+
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+        pointer = address(context, builder, signature.args[0], *arguments)
+        return builder.zext(load_vector(builder, pointer, ir.VectorType(_I8, LANES)), _SIXTY4)
+
+    return sixty4(array, types.intp), generate
+
+
+@intrinsic
+def store_bytes(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write 64 values of 0 .. 255 into a uint8 array from a flat element number on."""
+
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+        array, index, value = arguments
+        octets = builder.trunc(value, ir.VectorType(_I8, LANES))
+        store_vector(builder, octets, address(context, builder, signature.args[0], array, index))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, sixty4), generate

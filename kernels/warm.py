@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from kernels import portable
+from kernels.anomaly_map import anomaly_map, gaussian
 from kernels.area import shrink
 from kernels.backends.numba import NumbaBackend
 from kernels.light import brightened, light_of
@@ -28,11 +29,13 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     backend = NumbaBackend(way)
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     words = np.zeros((_CHANNELS, 2), np.uint64)
+    distances = np.ones((_SIDE, _SIDE), np.int32)
     yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
     yield "picture", _every_picture
     yield "search", lambda: backend.index(words).nearest([words[None]])
     blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]
     yield "search in blocks", lambda: backend.index(words).nearest(blocks)
+    yield "anomaly map", lambda: anomaly_map(distances, gaussian(1.0), distances.astype(np.float32))
     yield (
         "memory bank",
         lambda: portable.keep_smaller_distances(
@@ -47,7 +50,7 @@ def _every_picture() -> None:
         # A part of a picture lies otherwise in memory, and is another case to Numba.
         for image in (picture, picture[:, 1:]):
             shrink(image, 5, 5)
-            brightened(image, 2, np.empty(image.shape, np.uint8))
+            brightened(image, 1.25, np.empty(image.shape, np.uint8))
             light_of(image)
 
 

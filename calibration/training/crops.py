@@ -9,7 +9,9 @@ Teachers and student see the same crop: light is made even before a picture reac
 (:mod:`calibration.preparation`), so there is no lamp that it would have to look past.
 
 Some crops are seen twice, the second time as a camera would see the next part: a little moved, in
-slightly other light, with other noise; of a drawn texture, another place. Defects are drawn on that
+slightly other light, with other noise. Of a drawn texture it is another place, as no grain comes
+twice, a little coarser or finer and of other contrast; most crops seen twice are such, or bits learn
+to know the single grains of a place and find the next part's strange. Defects are drawn on that
 second view, and the batch says where, so that the student can be told what to overlook and what
 not.
 
@@ -31,6 +33,8 @@ from calibration.synthetic import with_defect
 
 ARCHIVES = ("caltech101.zip", "grocery.zip", "clothing.zip")
 
+_TEXTURES = 0.25  # of the crops
+_TEXTURES_SEEN_TWICE = 0.6
 _VISIBLE = 4  # grey levels: what a defect has to change a pixel by to count as drawn there
 
 
@@ -105,35 +109,37 @@ class Crops:
     def batch(self, step: int, count: int, again: int = 0) -> Batch:
         """The crops of one step, ``count`` of them, ``again`` of them seen twice."""
         numbers = range(step * count, (step + 1) * count)
-        views = [self._views(number) for number in numbers]
-        seen = [
-            self._spoilt(n, next_part)
-            for n, (_, next_part) in zip(numbers[:again], views, strict=False)
-        ]
+        views = [self._views(number) for number in numbers[:again]]
+        seen = [self._spoilt(n, after) for n, (_, after) in zip(numbers, views, strict=False)]
+        crops = [crop for crop, _ in views] + [self.crop(number) for number in numbers[again:]]
         return Batch(
-            _planes([crop for crop, _ in views], self._size),
+            _planes(crops, self._size),
             _planes([view for view, _ in seen], self._size),
             np.array([drawn for _, drawn in seen], np.uint8).reshape(-1, self._size, self._size),
         )
 
     def crop(self, number: int) -> np.ndarray:
-        """uint8 (size, size, 3): the crop of this number."""
-        return self._views(number)[0]
-
-    def _views(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """A crop, and what lies beside it if it is of a texture, else the crop itself."""
+        """uint8 (size, size, 3): the crop of this number, if it is seen once."""
         rng = np.random.default_rng([self._seed, number])
-        if rng.random() < 0.25:
-            image = _texture(rng, 2 * self._size)[: self._size]
+        if rng.random() < _TEXTURES:
+            image = _texture(rng, self._size)
             if rng.random() < 0.3:
-                image = _blend(rng, image[:, : self._size], self._photo(rng))
+                image = _blend(rng, image, self._photo(rng))
         else:
             image = self._photo(rng)
-        if rng.random() < 0.4:
-            image = image.copy()
-            image[:, : self._size] = _mark(rng, image[:, : self._size])
-        image = _photometric(rng, image)
-        return image[:, : self._size], image[:, -self._size :]
+        return self._finished(rng, image)
+
+    def _views(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """A crop that is seen twice, and the next part, still without defects."""
+        rng = np.random.default_rng([self._seed, number])
+        if rng.random() >= _TEXTURES_SEEN_TWICE:
+            image = self._finished(rng, self._photo(rng))
+            return image, image
+        wide = _photometric(rng, _texture(rng, 2 * self._size)[: self._size])
+        return wide[:, : self._size], _other_grain(rng, wide[:, self._size :])
+
+    def _finished(self, rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+        return _photometric(rng, _mark(rng, image) if rng.random() < 0.4 else image)
 
     def _spoilt(self, number: int, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The next part with defects, and where they changed it."""
@@ -183,6 +189,18 @@ def _next_part(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.3:
         out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 0.7))
     out = out + rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, 3))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def _other_grain(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """A texture as the next part has it: a little coarser or finer, of other contrast."""
+    size = image.shape[0]
+    matrix = cv2.getRotationMatrix2D(
+        (size / 2, size / 2), rng.normal(0, 2), np.exp(rng.normal(0, 0.05))
+    )
+    turned = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    middle = turned.mean(axis=(0, 1))
+    out = (turned - middle) * np.exp(rng.normal(0, 0.1)) + middle
     return np.clip(out, 0, 255).astype(np.uint8)
 
 

@@ -14,7 +14,7 @@ from kernels.codes import gather
 from kernels.neighbourhoods import Neighbourhoods, cells_of_grid
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
-from kernels.vectors import LANES
+from kernels.vectors import LANES, aligned
 
 _NO_SIGNS = np.zeros((0, 0, 0), np.uint64)
 
@@ -66,7 +66,7 @@ class FastExecutor(Executor):
         return self._codes
 
     def _add_stem(self, layer: Stem, block: BinaryBlock | None) -> tuple[np.ndarray, _Signs]:
-        out = np.empty((self.height // 4, self.width // 4, layer.channels), np.int16)
+        out = aligned(np.zeros((self.height // 4, self.width // 4, layer.channels), np.int16))
         signs = _Signs(block, out.shape)
         weights = stem.lay_out(layer, self.width)
         shifts = np.int32(layer.fine_shift), np.int32(layer.coarse_shift)
@@ -81,7 +81,7 @@ class FastExecutor(Executor):
         height, width, _ = stream.shape
         in_place = layer.stride == 1 and layer.outputs == layer.inputs
         shape = (height // layer.stride, width // layer.stride, layer.outputs)
-        out = stream if in_place else np.empty(shape, np.int16)
+        out = stream if in_place else aligned(np.zeros(shape, np.int16))
         signs = _Signs(block, shape)
         weights = self._lay_out(layer.weights.reshape(layer.outputs, -1), read.bits.shape)
         parameters = np.stack([layer.slope, layer.offset, layer.leak << 7]).astype(np.int16)
@@ -106,9 +106,9 @@ class FastExecutor(Executor):
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
         out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
         self._codes.append(out)
-        sums = np.empty(stream.shape[1:], np.int16)
+        sums = aligned(np.zeros(stream.shape[1:], np.int16))
         # No sum reaches the ends of int16, so that clipped levels decide the same.
-        levels = np.clip(layer.levels, -32768, 32767).astype(np.int16)
+        levels = aligned(np.clip(layer.levels, -32768, 32767).astype(np.int16))
         self._steps.append(lambda: stem.embedding(stream, levels, sums, out))
 
 

@@ -134,8 +134,8 @@ def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
     pixels, scores = PixelScores(), []
     for sample in progress_bar(dataset.samples, "inspecting", len(dataset.samples)):
         height, width = read_image(sample.path).shape[:2]
-        anomaly_map = normal.scoring.map_of(measure(of(sample.path)))
-        scores.append((sample.is_defective, float(anomaly_map.max())))
+        anomaly_map, score, _ = normal.scoring.judge(measure(of(sample.path)))
+        scores.append((sample.is_defective, score))
         if dataset.has_masks:
             full = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_LINEAR)
             pixels.add(full, sample.read_mask(height, width))
@@ -144,7 +144,7 @@ def of_floats(folder: Path, patches: FloatPatches, seed: int) -> Figures:
     image = read_image(files[0])
 
     def inspect() -> None:
-        normal.scoring.map_of(measure(patches.of(preparation.apply(image)))).max()
+        normal.scoring.judge(measure(patches.of(preparation.apply(image))))
 
     return {
         "image_auroc": auroc(good, bad),

@@ -86,7 +86,7 @@ def teach_and_ask(
         normal = describe(kept, comparison, NormalSettings(), seed, silent)
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
-    scores = np.array([normal.scoring.map_of(measure(views.plain)).max() for views in asked])
+    scores = np.array([normal.scoring.judge(measure(views.plain)).score for views in asked])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.scoring import Scoring, median_of, place_of
+from calibration.scoring import Scoring, place_of
 
 
 def test_a_place_where_good_parts_vary_counts_less() -> None:
@@ -15,7 +15,7 @@ def test_a_place_where_good_parts_vary_counts_less() -> None:
     assert place[10, 1] / place[10, 18] == pytest.approx((43 / 13) ** 0.5, rel=0.01)
     scoring = Scoring(smoothing=0.5, place=place)
     distances = np.full((20, 20), 30)
-    anomaly_map = scoring.map_of(distances)
+    anomaly_map = scoring.judge(distances).map
     assert anomaly_map[10, 18] > anomaly_map[10, 1]
     np.testing.assert_allclose(anomaly_map * place, 30, rtol=1e-4)
 
@@ -27,12 +27,9 @@ def test_drift_is_taken_out_but_not_a_part_that_is_wrong_all_over(
     rng = np.random.default_rng(0)
     distances = rng.uniform(20, 40, (30, 30))
     scoring = Scoring(1.0, np.ones((30, 30), np.float32))
-    usual = scoring.map_of(distances)
+    usual = scoring.judge(distances).map
     relative = Scoring(1.0, scoring.place, usual_median=float(np.median(usual)))
-    np.testing.assert_allclose(relative.map_of(distances * factor), usual * left, rtol=1e-4)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (4, 6)])
-def test_the_median_is_numpys(shape: tuple[int, int]) -> None:
-    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    assert median_of(values) == float(np.median(values))
+    judged = relative.judge(distances * factor)
+    np.testing.assert_allclose(judged.map, usual * left, rtol=1e-4)
+    assert judged.score == judged.map.max()
+    assert judged.median == pytest.approx(factor * np.median(usual), rel=1e-5)

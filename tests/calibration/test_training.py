@@ -154,7 +154,7 @@ def test_crops_are_a_function_of_their_number() -> None:
     for name in ("crops", "again", "drawn"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert one.crops.shape == (4, 3, 64, 64)
-    np.testing.assert_array_equal(one.crops[1].transpose(1, 2, 0), _crops(5).crop(13))
+    np.testing.assert_array_equal(one.crops[3].transpose(1, 2, 0), _crops(5).crop(15))
     assert not np.array_equal(_crops(5).crop(0), _crops(5).crop(1))
     assert not np.array_equal(_crops(5).crop(0), _crops(6).crop(0))
 
@@ -168,7 +168,7 @@ def test_the_next_part_is_the_same_but_for_what_is_drawn_on_it() -> None:
     differences = np.abs(batch.again - batch.crops[:30].astype(float)).mean(axis=1)
     pairs = list(zip(differences, batch.drawn.astype(bool), strict=True))
     calm = [difference for difference, drawn in pairs if difference[~drawn].mean() < 8]
-    assert 15 <= len(calm) < 30, "photographs are moved a little; textures are seen elsewhere"
+    assert 8 <= len(calm) <= 20, "photographs are moved a little; textures are seen elsewhere"
     on_defects = [d[drawn].mean() for d, drawn in pairs if d[~drawn].mean() < 8 and drawn.any()]
     assert np.median(on_defects) > 12
     assert _crops(1).batch(0, 4).again.shape == (0, 3, 64, 64)
