@@ -48,8 +48,8 @@ def brightened(image: np.ndarray, gain: float, out: np.ndarray | None = None) ->
 
     Args:
         image: uint8 (h, w) or (h, w, 3); stays as it is.
-        gain: what its values are multiplied by, 0 to :data:`GAIN_LIMIT`, to within 2**-15; 255 is the
-            most that comes out.
+        gain: what its values are multiplied by, 0 to :data:`GAIN_LIMIT`, to within 2**-15; 255 is
+            the most that comes out.
         out: of its shape and contiguous, written unless the gain is 1; a new array if absent.
 
     Returns:
@@ -64,7 +64,7 @@ def brightened(image: np.ndarray, gain: float, out: np.ndarray | None = None) ->
     if gain == 1:
         return image
     if not 0 <= gain <= GAIN_LIMIT:
-        raise ValueError(f"a gain lies between 0 and {GAIN_LIMIT:.3f}, not {gain}")
+        raise ValueError(f"a gain lies between 0 and {GAIN_LIMIT:.2g}, not {gain}")
     out = buffer_of(image.shape, out)
     steps = np.int16(round(gain * _UNITS))
     _brighten(image.reshape(len(image), -1), steps, out.reshape(len(out), -1))

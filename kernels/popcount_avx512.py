@@ -1,17 +1,18 @@
 """Counting mismatches on x86-64 with AVX-512 VPOPCNTDQ: lane = output channel, a word per lane.
 
-Words are counted three at a time. Let ``a``, ``b``, ``c`` be where three words of a pixel differ from
-three words of weights. A full adder makes of them ``parity + 2 * majority``, so that two words remain
-to be counted; and it costs less than it seems to, for the parity is known without them: the
-differences of three words have the parity of the words themselves. So ``parity`` is one exclusive or
-of *x1 ^ x2 ^ x3*, which is the same for all output channels and made once per map, with *w1 ^ w2 ^ w3*,
-which is stored in place of *w3*; and ``majority`` is a function of ``a``, ``b`` and ``parity``. Per
-register of eight 64-bit lanes: three ``vpxorq``, one ``vpternlogq``, two ``vpopcntq``, one ``vpaddq``,
-and one ``vpdpbusd`` that adds twice the other count. Words left over take ``vpxorq``, ``vpopcntq``,
-``vpaddq`` each.
+Words are counted three at a time. Let ``a``, ``b``, ``c`` be where three words of a pixel differ
+from three words of weights. A full adder makes of them ``parity + 2 * majority``, so that two words
+remain to be counted; and it costs less than it seems to, for the parity is known without them: the
+differences of three words have the parity of the words themselves. So ``parity`` is one exclusive
+or of *x1 ^ x2 ^ x3*, which is the same for all output channels and made once per map, with *w1 ^ w2
+^ w3*, which is stored in place of *w3*; and ``majority`` is a function of ``a``, ``b`` and
+``parity``. Per register of eight 64-bit lanes: three ``vpxorq``, one ``vpternlogq``, two
+``vpopcntq``, one ``vpaddq``, and one ``vpdpbusd`` that adds twice the other count. Words left over
+take ``vpxorq``, ``vpopcntq``, ``vpaddq`` each.
 
-A step takes them of two pixels and of 64 output channels: eight registers of weights a word, sixteen
-of running counts; a pixel's words are broadcast from memory, which costs no vector instruction.
+A step takes them of two pixels and of 64 output channels: eight registers of weights a word,
+sixteen of running counts; a pixel's words are broadcast from memory, which costs no vector
+instruction.
 
 Bound. 3 * 512 multiply-accumulates (MAC) per eight instructions, two of which start per cycle: 384
 MAC per cycle; of words left over, 341. Sixteen independent chains hide the latencies; loads (24 + 6
@@ -56,7 +57,7 @@ _CHANNELS = np.arange(LANES).reshape(2, 8, 4).transpose(0, 2, 1).reshape(-1)
 """Channel held by each lane of the eight registers: 0 4 8 .. 28, 1 5 9 .., ..."""
 
 
-# Where "majority of three" is set, by two of them and the parity of all three, as vpternlogq has it.
+# Where a majority of three is set, by two of them and the parity of all, as vpternlogq has it.
 _MAJORITY = sum(
     (a + b + (a ^ b ^ parity) >= 2) << (4 * a + 2 * b + parity)
     for a in range(2)

@@ -1,15 +1,16 @@
 """Hamming search on the fast ways of counting: the bank as a 1x1 convolution, a filter an entry.
 
-A panel of 64 entries at a time meets the queries of a cell, so that it stays in the first cache.
-Per query one comparison of 64 distances with the best so far follows; that one of them is closer
-is rare (about the logarithm of the number of panels, per query), and only then is the entry looked
-for.
+A panel of 64 entries at a time meets the queries that may meet it, so that it stays in the first
+cache. Per query one comparison of 64 distances with the best so far follows; that one of them is
+closer is rare (about the logarithm of the number of panels, per query), and only then is the entry
+looked for. Every query begins with the panel that is the likeliest to be close: one of its own
+cell, or, where there are no cells, the one whose guide is closest, guides being what most entries
+of a panel agree on. All others follow in their order; one that comes before the first, but is met
+after it, wins if equally close.
 
 Patches of a finer stride lie in blocks under one patch of a coarser stride. What the coarse bits
 differ in is counted once for the block, and where that alone is farther than the best of every
-patch in it, the fine bits need not be looked at. So each block begins with the panel that is the
-likeliest to be close, and most others are then passed over: one of its own cell, or, where there
-are no cells, the one whose guide is closest, guides being what most entries of a panel agree on.
+patch in it, the fine bits need not be looked at. Most panels are passed over like that.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FARTHEST = 32766
 
 
 @kernel
-def nearest(weights, entries, panels, first_panel, side, codes, distances, indices):
+def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices):
     """``reference.nearest`` of whole strings of bits: the first of equally close entries.
 
     Args:
@@ -33,11 +34,11 @@ def nearest(weights, entries, panels, first_panel, side, codes, distances, indic
             way of counting.
         entries: int32 (64 * panels,), which entry of the bank stands where; ascending in a cell,
             except for copies of its first entry that fill its last panel.
-        panels: int32, which panels the queries of each cell meet, cell after cell: its own first,
-            if it has any, and the others ascending.
-        first_panel: int32 (cells + 1,), in ``panels``, of each cell.
-        side: of a cell, in patches.
+        boxes: int32 (n, 4), top, bottom, left and right end of the cells whose queries meet each
+            panel, in queries, panel after panel.
+        first_box: int32 (panels + 1,), in ``boxes``, of each panel.
         codes: uint64 (rows, columns, words).
+        begin: int32 (rows, columns), with which of the panels that it meets each query begins.
         distances: int32 (rows, columns), written.
         indices: int32 (rows, columns), written.
     """
@@ -45,27 +46,23 @@ def nearest(weights, entries, panels, first_panel, side, codes, distances, indic
     distances[:] = FARTHEST
     indices[:] = 0
     rows, columns = distances.shape
-    across = -(-columns // side)
-    for cell in range(first_panel.shape[0] - 1):
-        top, left = cell // across * side, cell % across * side
-        bottom, right = min(top + side, rows), min(left + side, columns)
-        own = panels[first_panel[cell]]
-        for place in range(first_panel[cell], first_panel[cell + 1]):
-            panel = panels[place]
-            # An entry that is met late, but comes before the best so far, wins if equally close.
-            tie = np.int32(panel < own)
+    for row in range(rows):
+        for column in range(columns):
+            panel = begin[row, column]
+            one = count_last_window(weights, panel, codes, row, column, 1, 1)
+            _keep(one, entries, panel, row, column, distances, indices)
+    for panel in range(first_box.shape[0] - 1):
+        for place in range(first_box[panel], first_box[panel + 1]):
+            box = boxes[place]
+            top, bottom, left, right = box[0], box[1], box[2], box[3]
             for row in range(top, bottom):
                 for column in range(left, right - 1, 2):
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
-                    if less(one, repeat(np.int16(distances[row, column] + tie))):
-                        _keep(one, entries, panel, row, column, distances, indices)
-                    if less(two, repeat(np.int16(distances[row, column + 1] + tie))):
-                        _keep(two, entries, panel, row, column + 1, distances, indices)
+                    _keep_if_closer(one, entries, panel, begin, row, column, distances, indices)
+                    _keep_if_closer(two, entries, panel, begin, row, column + 1, distances, indices)
                 if (right - left) % 2:
-                    last = right - 1
-                    one = count_last_window(weights, panel, codes, row, last, 1, 1)
-                    if less(one, repeat(np.int16(distances[row, last] + tie))):
-                        _keep(one, entries, panel, row, last, distances, indices)
+                    one = count_last_window(weights, panel, codes, row, right - 1, 1, 1)
+                    _keep_if_closer(one, entries, panel, begin, row, right - 1, distances, indices)
 
 
 @kernel
@@ -97,9 +94,8 @@ def nearest_in_blocks(
     fine_weights,
     coarse_weights,
     entries,
-    panels,
-    first_panel,
-    side,
+    boxes,
+    first_box,
     fine,
     coarse,
     begin,
@@ -111,13 +107,12 @@ def nearest_in_blocks(
     Args:
         fine_weights: the first bits of the bank's entries, as for :func:`nearest`.
         coarse_weights: their other bits, likewise.
-        entries: as for :func:`nearest`; so are ``panels`` and ``first_panel``, in any order.
-        panels: see there.
-        first_panel: see there.
-        side: of a cell, in patches; whole blocks, if it is not the whole grid.
+        entries: as for :func:`nearest`.
+        boxes: likewise, but in blocks.
+        first_box: likewise.
         fine: uint64 (rows, columns, words).
         coarse: uint64 (rows / n, columns / n, words), n the side of a block.
-        begin: int32 (rows / n, columns / n), with which panel of its cell each block begins.
+        begin: int32 (rows / n, columns / n), as for :func:`nearest`, of each block.
         distances: int32 (rows, columns), written.
         indices: int32 (rows, columns), written.
     """
@@ -125,28 +120,21 @@ def nearest_in_blocks(
     prepare(coarse_weights, coarse, 1)
     distances[:] = FARTHEST
     indices[:] = 0
-    rows, columns = distances.shape
-    across = -(-columns // side)
-    block = rows // coarse.shape[0]
-    for cell in range(first_panel.shape[0] - 1):
-        top, left = cell // across * side, cell % across * side
-        bottom, right = min(top + side, rows), min(left + side, columns)
-        for y in range(top // block, bottom // block):
-            for x in range(left // block, right // block):
-                panel = begin[y, x]
-                common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
-                _meet(
-                    fine_weights, panel, fine, common, 0, y, x, block, entries, distances, indices
-                )
-        for place in range(first_panel[cell], first_panel[cell + 1]):
-            panel = panels[place]
-            for y in range(top // block, bottom // block):
-                for x in range(left // block, right // block):
+    block = distances.shape[0] // coarse.shape[0]
+    for y in range(coarse.shape[0]):
+        for x in range(coarse.shape[1]):
+            panel = begin[y, x]
+            common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
+            _meet(fine_weights, panel, fine, common, 0, y, x, block, entries, distances, indices)
+    for panel in range(first_box.shape[0] - 1):
+        for place in range(first_box[panel], first_box[panel + 1]):
+            box = boxes[place]
+            top, bottom, left, right = box[0], box[1], box[2], box[3]
+            for y in range(top, bottom):
+                for x in range(left, right):
                     if panel == begin[y, x]:
                         continue
                     common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
-                    # An entry that is met late, but comes before the best so far, wins if equally
-                    # close.
                     tie = np.int32(panel < begin[y, x])
                     worst = _largest(distances, y * block, x * block, block)
                     if less(common, repeat(np.int16(worst + tie))):
@@ -182,6 +170,13 @@ def _meet(weights, panel, fine, common, tie, y, x, block, entries, distances, in
             one = add(one, common)
             if less(one, repeat(np.int16(distances[row, end - 1] + tie))):
                 _keep(one, entries, panel, row, end - 1, distances, indices)
+
+
+@inlined
+def _keep_if_closer(apart, entries, panel, begin, row, column, distances, indices):
+    tie = np.int32(panel < begin[row, column])
+    if less(apart, repeat(np.int16(distances[row, column] + tie))):
+        _keep(apart, entries, panel, row, column, distances, indices)
 
 
 @inlined

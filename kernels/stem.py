@@ -13,6 +13,7 @@ three instructions a cycle, two for 16 products) 1.2 million.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,9 +32,9 @@ from kernels.vectors import (
     add_products,
     address,
     aligned,
-    call,
+    clip_to_bytes,
+    clip_to_int16,
     concatenate,
-    constant,
     greater,
     load,
     load_vector,
@@ -42,6 +43,7 @@ from kernels.vectors import (
     repeat,
     sixty4,
     splat,
+    split,
     store,
     store_vector,
 )
@@ -163,15 +165,10 @@ _accumulate_fine, _accumulate_coarse = (
 )
 
 
-def _shifted(
-    builder: Any, sums: Any, place: int, shift: Any, low: int, high: int, width: int
-) -> Any:
-    value = builder.extract_value(sums, place)
-    value = builder.ashr(value, splat(builder, shift, _SUMS))
-    kind = value.type
-    value = call(builder, f"llvm.smax.v{_SUMS}i32", kind, value, constant(kind, low))
-    value = call(builder, f"llvm.smin.v{_SUMS}i32", kind, value, constant(kind, high))
-    return builder.trunc(value, ir.VectorType(ir.IntType(width), _SUMS))
+def _shifted(builder: Any, sums: Any, shift: Any, places: Sequence[int]) -> list[Any]:
+    """Some of the sums, shifted to the right."""
+    by = splat(builder, shift, _SUMS)
+    return [builder.ashr(builder.extract_value(sums, place), by) for place in places]
 
 
 @intrinsic
@@ -180,10 +177,16 @@ def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift, inner, at, step = arguments
-        for position in range(_FINE_POSITIONS):
-            value = _shifted(builder, sums, position, shift, 0, 255, 32 // _GROUP)
-            where = builder.add(at, builder.mul(step, ir.Constant(step.type, position)))
-            store_vector(builder, value, address(context, builder, signature.args[2], inner, where))
+        kind = ir.VectorType(ir.IntType(32 // _GROUP), _SUMS)
+        for first in range(0, _FINE_POSITIONS, 4):
+            four = _shifted(builder, sums, shift, range(first, first + 4))
+            octets = split(builder, clip_to_bytes(context, builder, four), _SUMS)
+            for place, sixteen in enumerate(octets):
+                value = builder.zext(sixteen, kind)
+                position = ir.Constant(step.type, first + place)
+                where = builder.add(at, builder.mul(step, position))
+                pointer = address(context, builder, signature.args[2], inner, where)
+                store_vector(builder, value, pointer)
         return context.get_dummy_value()
 
     return types.void(_FINE, types.int32, inner, types.intp, types.intp), generate
@@ -195,10 +198,19 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift = arguments
-        parts = [_shifted(builder, sums, i, shift, -32768, 32767, 16) for i in range(_COARSE.count)]
+        values = _shifted(builder, sums, shift, range(_COARSE.count))
         each = LANES // _SUMS
-        values = [concatenate(builder, parts[i : i + each]) for i in range(0, _COARSE.count, each)]
-        return context.make_tuple(builder, signature.return_type, values)
+        parts = [
+            concatenate(
+                builder,
+                [
+                    clip_to_int16(context, builder, *values[i : i + 2])
+                    for i in range(at, at + each, 2)
+                ],
+            )
+            for at in range(0, _COARSE.count, each)
+        ]
+        return context.make_tuple(builder, signature.return_type, parts)
 
     return types.UniTuple(sixty4, _COARSE_POSITIONS)(_COARSE, types.int32), generate
 

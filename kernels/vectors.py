@@ -20,7 +20,7 @@ check nothing; :mod:`kernels.backends.numba` owns the buffers and their sizes.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -225,6 +225,42 @@ def _multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value
     return concatenate(
         builder, [call(builder, "llvm.x86.avx2.pmadd.wd", half, x, y) for x, y in pairs]
     )
+
+
+def clip_to_int16(context: Any, builder: Builder, low: Value, high: Value) -> Value:
+    """Two vectors of 16 x i32, end to end, each number clipped to what 16 bits hold."""
+    if not _ARM and _has(context, "avx512bw"):
+        kind = ir.VectorType(_I16, 32)
+        packed = call(builder, "llvm.x86.avx512.packssdw.512", kind, low, high)
+        # It takes four of the one and four of the other by turns.
+        return _in_order(builder, packed, 64, (0, 2, 4, 6, 1, 3, 5, 7))
+    return _clipped(builder, concatenate(builder, [low, high]), -32768, 32767, 16)
+
+
+def clip_to_bytes(context: Any, builder: Builder, values: list[Value]) -> Value:
+    """Four vectors of 16 x i32, end to end, each number clipped to 0 .. 255."""
+    if not _ARM and _has(context, "avx512bw"):
+        kind = ir.VectorType(_I16, 32)
+        name = "llvm.x86.avx512.packssdw.512"
+        pairs = [call(builder, name, kind, *values[i : i + 2]) for i in (0, 2)]
+        kind = ir.VectorType(_I8, 64)
+        packed = call(builder, "llvm.x86.avx512.packuswb.512", kind, *pairs)
+        order = [4 * lane + value for value in range(4) for lane in range(4)]
+        return _in_order(builder, packed, 32, order)
+    return _clipped(builder, concatenate(builder, values), 0, 255, 8)
+
+
+def _clipped(builder: Builder, value: Value, low: int, high: int, width: int) -> Value:
+    kind = value.type
+    value = call(builder, f"llvm.smax.v{kind.count}i32", kind, value, constant(kind, low))
+    value = call(builder, f"llvm.smin.v{kind.count}i32", kind, value, constant(kind, high))
+    return builder.trunc(value, ir.VectorType(ir.IntType(width), kind.count))
+
+
+def _in_order(builder: Builder, value: Value, width: int, order: Sequence[int]) -> Value:
+    """A vector's pieces of so many bits in another order."""
+    pieces = builder.bitcast(value, ir.VectorType(ir.IntType(width), len(order)))
+    return builder.bitcast(builder.shuffle_vector(pieces, pieces, _lanes(order)), value.type)
 
 
 def zeros(tile: Tile) -> Any:

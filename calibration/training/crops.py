@@ -10,10 +10,10 @@ Teachers and student see the same crop: light is made even before a picture reac
 
 Some crops are seen twice, the second time as a camera would see the next part: a little moved, in
 slightly other light, with other noise. Of a drawn texture it is another place, as no grain comes
-twice, a little coarser or finer and of other contrast; most crops seen twice are such, or bits learn
-to know the single grains of a place and find the next part's strange. Defects are drawn on that
-second view, and the batch says where, so that the student can be told what to overlook and what
-not.
+twice, a little coarser or finer and of other contrast; most crops seen twice are such, or bits
+learn to know the single grains of a place and find the next part's strange. Defects are drawn on
+that second view, and the batch says where, so that the student can be told what to overlook and
+what not.
 
 Every crop is a function of (seed, number): a stopped run goes on as if it had not stopped.
 """

@@ -11,7 +11,7 @@ from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import pack, unpack, words_for
 from kernels.codes import gather
-from kernels.neighbourhoods import Neighbourhoods, cells_of_grid
+from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES, aligned
@@ -132,12 +132,12 @@ class FastIndex(Index):
         if shapes != self._shapes:
             self._prepare(levels)
             self._shapes = shapes
+        found = self._begin, self._distances, self._indices
         if len(levels) == 1:
-            search.nearest(*self._bank, *levels, self._distances, self._indices)
+            search.nearest(*self._bank, *levels, *found)
         else:
             if self.neighbourhoods is None:
                 search.nearest_guides(*self._guides, levels[1], self._begin)
-            found = self._begin, self._distances, self._indices
             search.nearest_in_blocks(*self._bank, *levels, *found)
         return self._distances, self._indices
 
@@ -159,10 +159,18 @@ class FastIndex(Index):
         ]
         entries = np.concatenate(padded).astype(np.int32)
         ends = np.cumsum([0] + [len(own) // LANES for own in padded])
-        met = []
-        for own, cells in enumerate(near.near):
-            own_first = cells[np.argsort(cells != own, kind="stable")]
-            met.append(np.concatenate([np.arange(ends[c], ends[c + 1]) for c in own_first]))
+        blocks_down, blocks_across, _ = levels[-1].shape
+        side = near.side * blocks_down // rows  # of a cell, in blocks
+        across, _ = cell_count(blocks_down, blocks_across, side)
+        meets: list[list[int]] = [[] for _ in range(ends[-1])]  # cells, by panel
+        begin = np.zeros(len(near.near), np.int32)  # panels, by cell
+        for cell, cells in enumerate(near.near):
+            begin[cell] = ends[cell if cell in cells else cells[0]]
+            for panel in (panel for c in cells for panel in range(ends[c], ends[c + 1])):
+                meets[panel].append(cell)
+        corner = side * np.stack(np.divmod(np.concatenate(meets).astype(np.int32), across))
+        end = np.minimum(corner + side, [[blocks_down], [blocks_across]])
+        boxes = np.stack([corner[0], end[0], corner[1], end[1]], axis=1)
         words = np.cumsum([level.shape[2] for level in levels])[:-1]
         parts = np.split(self.bank[entries], words, axis=1)
         self._bank = (
@@ -171,25 +179,15 @@ class FastIndex(Index):
                 for part, level in zip(parts, levels, strict=True)
             ),
             entries,
-            np.concatenate(met).astype(np.int32),
-            np.cumsum([0] + [len(panels) for panels in met]).astype(np.int32),
-            near.side,
+            np.ascontiguousarray(boxes, np.int32),
+            np.cumsum([0] + [len(cells) for cells in meets]).astype(np.int32),
         )
         self._distances = np.empty((rows, columns), np.int32)
         self._indices = np.empty((rows, columns), np.int32)
-        if len(levels) > 1:
-            self._prepare_begin(met, parts[1], levels[1])
-
-    def _prepare_begin(self, met: list[np.ndarray], bank: np.ndarray, coarse: np.ndarray) -> None:
-        """With which panel each block begins: its cell's first, or that of the nearest guide."""
-        rows, columns, words = coarse.shape
-        near = self.neighbourhoods
-        if near is not None:
-            first = np.array([panels[0] for panels in met], np.int32)
-            cells = cells_of_grid(rows, columns, near.side * rows // near.rows)
-            self._begin = first[cells].reshape(rows, columns)
-            return
-        guides = pack(unpack(bank.reshape(-1, LANES, words)).mean(axis=1) > 0.5)
-        guides = np.concatenate([guides, np.repeat(guides[:1], -len(guides) % LANES, axis=0)])
-        self._guides = self._lay_out(guides, coarse.shape), len(guides) // LANES
-        self._begin = np.empty((rows, columns), np.int32)
+        of_blocks = cells_of_grid(blocks_down, blocks_across, side)
+        self._begin = begin[of_blocks].reshape(blocks_down, blocks_across)
+        if len(levels) > 1 and self.neighbourhoods is None:
+            guides = pack(unpack(parts[1].reshape(-1, LANES, parts[1].shape[1])).mean(axis=1) > 0.5)
+            fill = np.repeat(guides[:1], -len(guides) % LANES, axis=0)
+            guides = np.concatenate([guides, fill])
+            self._guides = self._lay_out(guides, levels[1].shape), len(guides) // LANES

@@ -121,6 +121,23 @@ def test_regions_lie_where_the_defect_is(taught: Calibration) -> None:
         assert region.y + region.height <= 96
 
 
+def test_regions_of_a_larger_camera_are_those_of_what_the_network_sees(taught: Calibration) -> None:
+    # Each pixel 36 times: shrunk again, it is the same picture.
+    larger = replace(
+        taught.model.preparation, image_height=576, image_width=768, roi=Roi(0, 0, 768, 576)
+    )
+    image = draw_part(5, bad=True)
+    small = Detector(taught.model).inspect(image).regions
+    large = Detector(replace(taught.model, preparation=larger)).inspect(
+        np.repeat(np.repeat(image, 6, axis=0), 6, axis=1)
+    )
+    for region, expected in zip(large.regions, small, strict=True):
+        assert (region.x, region.y) == (6 * expected.x, 6 * expected.y)
+        assert (region.width, region.height) == (6 * expected.width, 6 * expected.height)
+        assert region.area_px == 36 * expected.area_px
+        assert region.score == expected.score
+
+
 def test_a_good_part_has_no_regions(taught: Calibration) -> None:
     inspection = Detector(taught.model).inspect(draw_part(0))
     assert inspection.verdict is Verdict.OK

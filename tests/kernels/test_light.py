@@ -56,7 +56,7 @@ def test_a_part_of_a_picture_and_a_buffer() -> None:
 
 @pytest.mark.parametrize("gain", [-0.1, 2.0, float("inf")])
 def test_gains_that_vectors_cannot_hold(gain: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 2.000"):
+    with pytest.raises(ValueError, match="between 0 and 2"):
         brightened(np.zeros((4, 4), np.uint8), gain)
 
 
