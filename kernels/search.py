@@ -53,8 +53,8 @@ def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices
             _keep(one, entries, panel, row, column, distances, indices)
     for panel in range(first_box.shape[0] - 1):
         for place in range(first_box[panel], first_box[panel + 1]):
-            box = boxes[place]
-            top, bottom, left, right = box[0], box[1], box[2], box[3]
+            top, bottom = boxes[place, 0], boxes[place, 1]
+            left, right = boxes[place, 2], boxes[place, 3]
             for row in range(top, bottom):
                 for column in range(left, right - 1, 2):
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
@@ -128,8 +128,8 @@ def nearest_in_blocks(
             _meet(fine_weights, panel, fine, common, 0, y, x, block, entries, distances, indices)
     for panel in range(first_box.shape[0] - 1):
         for place in range(first_box[panel], first_box[panel + 1]):
-            box = boxes[place]
-            top, bottom, left, right = box[0], box[1], box[2], box[3]
+            top, bottom = boxes[place, 0], boxes[place, 1]
+            left, right = boxes[place, 2], boxes[place, 3]
             for y in range(top, bottom):
                 for x in range(left, right):
                     if panel == begin[y, x]:
