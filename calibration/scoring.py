@@ -82,7 +82,7 @@ def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
 def drift(median: float, usual_median: float) -> np.float32:
     """By what factor a picture whose map has this median lies off the usual, 1 / 1.5 to 1.5."""
     factor = median / usual_median
-    return np.float32(np.clip(factor, 1 / _MOST_DRIFT, _MOST_DRIFT))
+    return np.float32(min(max(factor, 1 / _MOST_DRIFT), _MOST_DRIFT))
 
 
 def place_of(smoothed: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Around the training loop: the log of losses, crops made ahead, requests to stop."""
+"""Around the training loop: files of a run, the log of losses, crops made ahead, a wish to stop."""
 
 from __future__ import annotations
 
@@ -11,8 +11,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from calibration.training.crops import Batch
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """What a run has come to; raises ValueError if the folder holds none."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        raise ValueError(f"{folder} holds no run: {path.name} is missing")
+    return torch.load(path, map_location="cpu", weights_only=False)
 
 
 class LossLog:

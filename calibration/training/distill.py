@@ -31,7 +31,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from calibration.training.bookkeeping import LossLog, Prefetch, stop_requests
+from calibration.training.bookkeeping import (
+    CHECKPOINT,
+    LOG,
+    LossLog,
+    Prefetch,
+    read_checkpoint,
+    stop_requests,
+)
 from calibration.training.crops import ARCHIVES, Batch, Crops, Photographs
 from calibration.training.losses import ReadOut, noticing_loss, read_out_loss, relation_loss
 from calibration.training.student import Shape, Student
@@ -94,13 +101,6 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def _checkpoint_in(folder: Path) -> dict[str, Any]:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        raise ValueError(f"{folder} holds no run to begin as: {path.name} is missing")
-    return torch.load(path, weights_only=False)
-
-
 class Distillation:
     """One run in one folder: ``checkpoint.pt``, ``log.jsonl`` and, at the end, the student.
 
@@ -126,7 +126,7 @@ class Distillation:
         folder: Path,
         begin_as: Path | None = None,
     ) -> None:
-        earlier = None if begin_as is None else _checkpoint_in(begin_as)
+        earlier = None if begin_as is None else read_checkpoint(begin_as)
         if earlier:
             settings = replace(settings, began_as=earlier["settings"])
         self.settings, self.folder = settings, folder
@@ -142,7 +142,7 @@ class Distillation:
         self._levels = [level for level, bits in enumerate(settings.shape.bits) if bits]
         self.read_out = ReadOut(settings.shape.bits, self.targets.channels)
         self.step = 0
-        self._checkpoint = folder / "checkpoint.pt"
+        self._checkpoint = folder / CHECKPOINT
         saved = (
             torch.load(self._checkpoint, weights_only=False) if self._checkpoint.exists() else None
         )
@@ -218,7 +218,7 @@ class Distillation:
         made = partial(self._crops.batch, count=settings.batch, again=settings.again)
         with (
             stop_requests() as stop,
-            LossLog(self.folder / "log.jsonl", settings.batch) as log,
+            LossLog(self.folder / LOG, settings.batch) as log,
             Prefetch(made, range(self.step, settings.steps)) as prefetch,
             tqdm(total=settings.steps, initial=self.step, unit="step", smoothing=0.02) as bar,
         ):
@@ -244,7 +244,7 @@ class Distillation:
             "step": self.step,
         }
         network_file.save(path, network, origin)
-        shutil.copyfile(self.folder / "log.jsonl", path.with_suffix(".log.jsonl"))
+        shutil.copyfile(self.folder / LOG, path.with_suffix(f".{LOG}"))
 
     def _train_step(self, student: nn.Module, targets: nn.Module, batch: Batch) -> dict[str, float]:
         settings = self.settings

@@ -2,7 +2,8 @@
 
 Recipe distill: a binary student learns from float teachers on natural images. The run lives in a
 folder of its own; stopped at any moment, the same command goes on where it was. At the end the
-backbone and the log of its losses are written.
+backbone and the log of its losses are written. Recipe average: one backbone out of a run and others
+that began as it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent train``."""
-    parser.add_argument("recipe", choices=("distill",), metavar="RECIPE", help="distill")
+    recipes = parser.add_subparsers(dest="recipe", required=True, metavar="RECIPE")
+    _add_distill(recipes.add_parser("distill", help="learn from float teachers"))
+    average = recipes.add_parser("average", help="average runs that began as the first of them")
+    average.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="folders of the runs")
+    average.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+
+
+def _add_distill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photographs",
         type=Path,
@@ -83,43 +91,55 @@ def execute(arguments: argparse.Namespace) -> int:
     from edge_agent.errors import ConfigError, MissingExtra
 
     try:
-        import torch
-
-        from calibration.training.distill import Distillation, Settings
-        from calibration.training.student import Shape
+        import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtra(
             f"training needs PyTorch: pip install 'edge-agent[train]' ({error})"
         ) from error
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     try:
-        settings = Settings(
-            shape=Shape(
-                stem_channels=arguments.stem_channels,
-                blocks=tuple(arguments.blocks),
-                channels=tuple(arguments.channels),
-                levels=tuple(arguments.levels),
-            ),
-            crops=arguments.crops,
-            crop_px=arguments.crop_px,
-            batch=arguments.batch,
-            learning_rate=arguments.learning_rate,
-            noticing_weights=tuple(arguments.noticing_weights),
-            seed=arguments.seed,
-        )
-        run = Distillation(
-            settings,
-            arguments.photographs,
-            arguments.teachers,
-            arguments.run,
-            begin_as=arguments.begin_as,
-        )
+        finished = _average(arguments) if arguments.recipe == "average" else _distill(arguments)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if finished:
+        log = arguments.output.with_suffix(".log.jsonl")
+        print(f"{arguments.output} and {log} are written")
+    return 0 if finished else 1
+
+
+def _average(arguments: argparse.Namespace) -> bool:
+    from calibration.training.average import export_average
+
+    export_average(arguments.runs, arguments.output)
+    return True
+
+
+def _distill(arguments: argparse.Namespace) -> bool:
+    import torch
+
+    from calibration.training.distill import Distillation, Settings
+    from calibration.training.student import Shape
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    settings = Settings(
+        shape=Shape(
+            stem_channels=arguments.stem_channels,
+            blocks=tuple(arguments.blocks),
+            channels=tuple(arguments.channels),
+            levels=tuple(arguments.levels),
+        ),
+        crops=arguments.crops,
+        crop_px=arguments.crop_px,
+        batch=arguments.batch,
+        learning_rate=arguments.learning_rate,
+        noticing_weights=tuple(arguments.noticing_weights),
+        seed=arguments.seed,
+    )
+    run = Distillation(
+        settings, arguments.photographs, arguments.teachers, arguments.run, arguments.begin_as
+    )
     if not run.run():
         print(f"stopped at step {run.step} of {settings.steps}; the same command goes on from here")
-        return 1
+        return False
     run.export(arguments.output)
-    print(f"{arguments.output} and {arguments.output.with_suffix('.log.jsonl')} are written")
-    return 0
+    return True
