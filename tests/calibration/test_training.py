@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from kernels import reference
+from kernels import network_file, reference
 from kernels.bits import unpack
 from kernels.network import STREAM_STEPS
 from tests.real_parts import DATA, require_module
@@ -16,6 +18,7 @@ from tests.real_parts import DATA, require_module
 require_module("torch", "install the extra train to test training")
 import torch  # noqa: E402
 
+from calibration.training.average import export_average  # noqa: E402
 from calibration.training.crops import Crops  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
 from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
@@ -226,6 +229,43 @@ def test_noticing_loss_of_nothing_is_nothing() -> None:
     code = torch.ones(1, 64, 4, 4)
     for drawn in (torch.zeros(1, 32, 32), torch.ones(1, 32, 32)):
         assert float(noticing_loss(code, code, drawn, torch.Generator())) == 0
+
+
+def _run(folder: Path, student: Student, began_as: dict[str, object] | None = None) -> Path:
+    """A folder as a run leaves it."""
+    folder.mkdir()
+    settings = {"shape": asdict(student.shape), "began_as": began_as, "seed": folder.name}
+    torch.save({"settings": settings, "average": student.state_dict()}, folder / "checkpoint.pt")
+    (folder / "log.jsonl").write_text(f'{{"step": 50, "loss": 0.{len(folder.name)}}}\n')
+    return folder
+
+
+def test_the_average_of_runs(tmp_path: Path) -> None:
+    one, other, average = (_student("3", "3", "3").eval() for _ in range(3))
+    with torch.no_grad():
+        for parameters in zip(*(s.parameters() for s in (one, other, average)), strict=True):
+            torch.nn.init.normal_(parameters[1])
+            parameters[2].copy_((parameters[0] + parameters[1]) / 2)
+    first = _run(tmp_path / "first", one)
+    began_as = torch.load(first / "checkpoint.pt", weights_only=False)["settings"]
+    second = _run(tmp_path / "second", other, began_as)
+    export_average([first, second], tmp_path / "both.bnn")
+    assert [
+        (line["run"], line["loss"])
+        for line in map(json.loads, (tmp_path / "both.log.jsonl").read_text().splitlines())
+    ] == [(0, 0.5), (1, 0.6)]
+    image = np.random.default_rng(2).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    for got, want in zip(
+        reference.run(network_file.load(tmp_path / "both.bnn"), image),
+        reference.run(average.export("both"), image),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(got, want)
+    stranger = _run(tmp_path / "stranger", other)
+    with pytest.raises(ValueError, match="did not begin as the one in .*first"):
+        export_average([first, stranger], tmp_path / "no.bnn")
+    with pytest.raises(ValueError, match="holds no run"):
+        export_average([first, tmp_path], tmp_path / "no.bnn")
 
 
 def test_the_learning_rate_warms_up_and_ends_at_zero() -> None:
