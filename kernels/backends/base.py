@@ -120,7 +120,9 @@ class Index(ABC):
                 f"a grid of {rows} x {columns} patches, but neighbourhoods on one of"
                 f" {near.rows} x {near.columns}"
             )
-        return self._nearest([np.require(code, np.uint64, ["C", "A"]) for code in codes])
+        # ``require`` takes a microsecond and a half to find that there is nothing to do.
+        ready = [c if c.flags.carray else np.require(c, np.uint64, ["C", "A"]) for c in codes]
+        return self._nearest(ready)
 
     @abstractmethod
     def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
