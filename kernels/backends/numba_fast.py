@@ -159,35 +159,46 @@ class FastIndex(Index):
         ]
         entries = np.concatenate(padded).astype(np.int32)
         ends = np.cumsum([0] + [len(own) // LANES for own in padded])
-        blocks_down, blocks_across, _ = levels[-1].shape
-        side = near.side * blocks_down // rows  # of a cell, in blocks
-        across, _ = cell_count(blocks_down, blocks_across, side)
-        meets: list[list[int]] = [[] for _ in range(ends[-1])]  # cells, by panel
-        begin = np.zeros(len(near.near), np.int32)  # panels, by cell
-        for cell, cells in enumerate(near.near):
-            begin[cell] = ends[cell if cell in cells else cells[0]]
-            for panel in (panel for c in cells for panel in range(ends[c], ends[c + 1])):
-                meets[panel].append(cell)
-        corner = side * np.stack(np.divmod(np.concatenate(meets).astype(np.int32), across))
-        end = np.minimum(corner + side, [[blocks_down], [blocks_across]])
-        boxes = np.stack([corner[0], end[0], corner[1], end[1]], axis=1)
         words = np.cumsum([level.shape[2] for level in levels])[:-1]
         parts = np.split(self.bank[entries], words, axis=1)
-        self._bank = (
-            *(
-                self._lay_out(np.ascontiguousarray(part), level.shape)
-                for part, level in zip(parts, levels, strict=True)
-            ),
-            entries,
-            np.ascontiguousarray(boxes, np.int32),
-            np.cumsum([0] + [len(cells) for cells in meets]).astype(np.int32),
-        )
+        laid_out = [
+            self._lay_out(np.ascontiguousarray(part), level.shape)
+            for part, level in zip(parts, levels, strict=True)
+        ]
+        boxes, first_box, self._begin = _meetings(near, ends, levels[-1].shape[:2])
+        self._bank = (*laid_out, entries, boxes, first_box)
         self._distances = np.empty((rows, columns), np.int32)
         self._indices = np.empty((rows, columns), np.int32)
-        of_blocks = cells_of_grid(blocks_down, blocks_across, side)
-        self._begin = begin[of_blocks].reshape(blocks_down, blocks_across)
         if len(levels) > 1 and self.neighbourhoods is None:
-            guides = pack(unpack(parts[1].reshape(-1, LANES, parts[1].shape[1])).mean(axis=1) > 0.5)
-            fill = np.repeat(guides[:1], -len(guides) % LANES, axis=0)
-            guides = np.concatenate([guides, fill])
-            self._guides = self._lay_out(guides, levels[1].shape), len(guides) // LANES
+            panels = parts[1].reshape(-1, LANES, parts[1].shape[1])
+            guides = pack(unpack(panels).mean(axis=1) > 0.5)
+            filled = np.concatenate([guides, np.repeat(guides[:1], -len(guides) % LANES, axis=0)])
+            self._guides = self._lay_out(filled, levels[1].shape), len(filled) // LANES
+
+
+def _meetings(
+    near: Neighbourhoods, ends: np.ndarray, grid: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which queries each panel meets, and with which each query begins, as ``search`` reads it.
+
+    Args:
+        near: which cells meet.
+        ends: (cells + 1,), the first panel of each cell.
+        grid: rows and columns of the queries, or of their blocks.
+
+    Returns:
+        ``boxes``, ``first_box`` and ``begin``: its own cell's first panel, if that has any.
+    """
+    side = near.side * grid[0] // near.rows
+    across, _ = cell_count(*grid, side)
+    meets: list[list[int]] = [[] for _ in range(ends[-1])]  # cells, by panel
+    begin = np.zeros(len(near.near), np.int32)  # panels, by cell
+    for cell, cells in enumerate(near.near):
+        begin[cell] = ends[cell if cell in cells else cells[0]]
+        for panel in (panel for c in cells for panel in range(ends[c], ends[c + 1])):
+            meets[panel].append(cell)
+    corner = side * np.stack(np.divmod(np.concatenate(meets).astype(np.int32), across))
+    end = np.minimum(corner + side, np.reshape(grid, (2, 1)))
+    boxes = np.stack([corner[0], end[0], corner[1], end[1]], axis=1).astype(np.int32)
+    first_box = np.cumsum([0] + [len(cells) for cells in meets]).astype(np.int32)
+    return boxes, first_box, begin[cells_of_grid(*grid, side)].reshape(grid)
