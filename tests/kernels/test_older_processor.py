@@ -49,3 +49,24 @@ def test_the_same_bits_with_avx2_alone() -> None:
     command = [sys.executable, "-c", COMPARE]
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     assert done.stdout == "the same\n", done.stderr
+
+
+PLAIN = "+64bit,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2"
+
+BRIGHTEN = """
+import numpy as np
+from kernels.light import brightened
+
+image = np.arange(256, dtype=np.uint8).repeat(3).reshape(8, 96)
+wanted = np.minimum((2 * image.astype(int) * round(1.2 * 2**14) + 2**14) >> 15, 255)
+np.testing.assert_array_equal(brightened(image, 1.2), wanted)
+print("the same")
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="is about x86-64")
+def test_light_is_evened_on_any_x86_64() -> None:
+    environment = os.environ | {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": PLAIN}
+    command = [sys.executable, "-c", BRIGHTEN]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.stdout == "the same\n", done.stderr
