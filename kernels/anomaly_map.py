@@ -107,7 +107,7 @@ def _middle_and_highest(values):
     counts = np.zeros(_BINS, np.int32)
     scale = np.float32(_BINS - 1) / max(highest, np.float32(1e-30))
     for value in values:
-        counts[np.int32(value * scale)] += 1
+        counts[_bin(value, scale)] += 1
     above = values.size // 2  # the rank of the upper of the two in the middle
     below = above - 1 + values.size % 2
     first, before = 0, 0
@@ -121,9 +121,15 @@ def _middle_and_highest(values):
     middle = np.empty(until - before, np.float32)
     found = 0
     for value in values:
-        if first <= np.int32(value * scale) <= last:
+        if first <= _bin(value, scale) <= last:
             middle[found] = value
             found += 1
     middle.sort()
     median = (np.float64(middle[below - before]) + np.float64(middle[above - before])) / 2
     return median, np.float64(highest)
+
+
+@inlined
+def _bin(value, scale):
+    # Of what should not be there, below 0 or no number, none may be counted outside the bins.
+    return min(max(np.int32(value * scale), 0), _BINS - 1)

@@ -38,7 +38,8 @@ def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices
             panel, in queries, panel after panel.
         first_box: int32 (panels + 1,), in ``boxes``, of each panel.
         codes: uint64 (rows, columns, words).
-        begin: int32 (rows, columns), with which of the panels that it meets each query begins.
+        begin: int32 (rows, columns), with which of the panels that it meets each query begins; the
+            same in all of a box.
         distances: int32 (rows, columns), written.
         indices: int32 (rows, columns), written.
     """
@@ -55,14 +56,15 @@ def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices
         for place in range(first_box[panel], first_box[panel + 1]):
             top, bottom = boxes[place, 0], boxes[place, 1]
             left, right = boxes[place, 2], boxes[place, 3]
+            tie = np.int32(panel < begin[top, left])
             for row in range(top, bottom):
                 for column in range(left, right - 1, 2):
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
-                    _keep_if_closer(one, entries, panel, begin, row, column, distances, indices)
-                    _keep_if_closer(two, entries, panel, begin, row, column + 1, distances, indices)
+                    _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
+                    _keep_if_closer(two, tie, entries, panel, row, column + 1, distances, indices)
                 if (right - left) % 2:
                     one = count_last_window(weights, panel, codes, row, right - 1, 1, 1)
-                    _keep_if_closer(one, entries, panel, begin, row, right - 1, distances, indices)
+                    _keep_if_closer(one, tie, entries, panel, row, right - 1, distances, indices)
 
 
 @kernel
@@ -161,20 +163,16 @@ def _meet(weights, panel, fine, common, tie, y, x, block, entries, distances, in
         for column in range(x * block, end - 1, 2):
             one, two = count_window(weights, panel, fine, row, column, 1, 1)
             one, two = add(one, common), add(two, common)
-            if less(one, repeat(np.int16(distances[row, column] + tie))):
-                _keep(one, entries, panel, row, column, distances, indices)
-            if less(two, repeat(np.int16(distances[row, column + 1] + tie))):
-                _keep(two, entries, panel, row, column + 1, distances, indices)
+            _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
+            _keep_if_closer(two, tie, entries, panel, row, column + 1, distances, indices)
         if block % 2:
             one = count_last_window(weights, panel, fine, row, end - 1, 1, 1)
             one = add(one, common)
-            if less(one, repeat(np.int16(distances[row, end - 1] + tie))):
-                _keep(one, entries, panel, row, end - 1, distances, indices)
+            _keep_if_closer(one, tie, entries, panel, row, end - 1, distances, indices)
 
 
 @inlined
-def _keep_if_closer(apart, entries, panel, begin, row, column, distances, indices):
-    tie = np.int32(panel < begin[row, column])
+def _keep_if_closer(apart, tie, entries, panel, row, column, distances, indices):
     if less(apart, repeat(np.int16(distances[row, column] + tie))):
         _keep(apart, entries, panel, row, column, distances, indices)
 

@@ -1,7 +1,7 @@
 """Vectors in Numba: the few types and instructions that the fast kernels are written with.
 
 LLVM's own vector operations do nearly everything (``ctpop``, ``icmp``, saturating additions) and
-are the same on every processor. Three instructions have to be called by name:
+are the same on every processor. Four kinds of instruction have to be called by name:
 
 ==================  =====================  =====================  =======================
 what                x86-64 AVX2            x86-64 AVX-512         aarch64
@@ -9,6 +9,8 @@ what                x86-64 AVX2            x86-64 AVX-512         aarch64
 look up 16 bytes    ``pshufb``             (not used)             ``tbl1``
 (a * b + 2^14)>>15  ``pmulhrsw``           ``pmulhrsw``           ``sqrdmulh``
 sum of products     ``pmaddwd``            ``vpdpbusd`` (VNNI)    ``smull``, ``smlal``
+clip to fewer bits  (LLVM's own)           ``packssdw``           (LLVM's own)
+                                           ``packuswb``
 ==================  =====================  =====================  =======================
 
 ``Sixty4`` is what all kernels agree on: 64 values of 16 bits, one per output channel of a word.

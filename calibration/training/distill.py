@@ -143,9 +143,7 @@ class Distillation:
         self.read_out = ReadOut(settings.shape.bits, self.targets.channels)
         self.step = 0
         self._checkpoint = folder / CHECKPOINT
-        saved = (
-            torch.load(self._checkpoint, weights_only=False) if self._checkpoint.exists() else None
-        )
+        saved = read_checkpoint(folder) if self._checkpoint.exists() else None
         if saved and saved["settings"] != asdict(settings):
             raise ValueError(
                 f"{folder} holds a run with other settings; use another folder: {saved['settings']}"

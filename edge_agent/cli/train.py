@@ -88,28 +88,29 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from edge_agent.errors import ConfigError, MissingExtra
+    from edge_agent.errors import MissingExtra
 
     try:
-        import torch  # noqa: F401
+        from calibration.training import average, distill  # noqa: F401
     except ImportError as error:
         raise MissingExtra(
             f"training needs PyTorch: pip install 'edge-agent[train]' ({error})"
         ) from error
-    try:
-        finished = _average(arguments) if arguments.recipe == "average" else _distill(arguments)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    if finished:
-        log = arguments.output.with_suffix(".log.jsonl")
-        print(f"{arguments.output} and {log} are written")
-    return 0 if finished else 1
+    finished = _average(arguments) if arguments.recipe == "average" else _distill(arguments)
+    if not finished:
+        return 1
+    print(f"{arguments.output} and {arguments.output.with_suffix('.log.jsonl')} are written")
+    return 0
 
 
 def _average(arguments: argparse.Namespace) -> bool:
     from calibration.training.average import export_average
+    from edge_agent.errors import ConfigError
 
-    export_average(arguments.runs, arguments.output)
+    try:
+        export_average(arguments.runs, arguments.output)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return True
 
 
@@ -118,26 +119,34 @@ def _distill(arguments: argparse.Namespace) -> bool:
 
     from calibration.training.distill import Distillation, Settings
     from calibration.training.student import Shape
+    from edge_agent.errors import ConfigError
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    settings = Settings(
-        shape=Shape(
-            stem_channels=arguments.stem_channels,
-            blocks=tuple(arguments.blocks),
-            channels=tuple(arguments.channels),
-            levels=tuple(arguments.levels),
-        ),
-        crops=arguments.crops,
-        crop_px=arguments.crop_px,
-        batch=arguments.batch,
-        learning_rate=arguments.learning_rate,
-        noticing_weights=tuple(arguments.noticing_weights),
-        seed=arguments.seed,
-    )
-    run = Distillation(
-        settings, arguments.photographs, arguments.teachers, arguments.run, arguments.begin_as
-    )
+    try:
+        settings = Settings(
+            shape=Shape(
+                stem_channels=arguments.stem_channels,
+                blocks=tuple(arguments.blocks),
+                channels=tuple(arguments.channels),
+                levels=tuple(arguments.levels),
+            ),
+            crops=arguments.crops,
+            crop_px=arguments.crop_px,
+            batch=arguments.batch,
+            learning_rate=arguments.learning_rate,
+            noticing_weights=tuple(arguments.noticing_weights),
+            seed=arguments.seed,
+        )
+        run = Distillation(
+            settings,
+            arguments.photographs,
+            arguments.teachers,
+            arguments.run,
+            begin_as=arguments.begin_as,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if not run.run():
         print(f"stopped at step {run.step} of {settings.steps}; the same command goes on from here")
         return False

@@ -37,6 +37,14 @@ def test_smoothed_weighed_and_summed_up(distances: np.ndarray, sigma: float, see
     assert highest == result.max()
 
 
+@pytest.mark.parametrize("wrong", [-1e6, float("nan"), float("inf")])
+def test_numbers_that_are_no_distances_stay_where_they_are(wrong: float) -> None:
+    distances = np.full((20, 20), 7.0, np.float32)
+    distances[0, 0] = wrong
+    result, _, _ = anomaly_map(distances, gaussian(1.0), np.ones((20, 20), np.float32))
+    np.testing.assert_allclose(result[5:], 7, rtol=1e-6)
+
+
 def test_taps_are_those_of_opencv() -> None:
     np.testing.assert_allclose(gaussian(1.0), cv2.getGaussianKernel(9, 1.0)[:, 0], rtol=1e-6)
     assert gaussian(1.7).sum() == pytest.approx(1, abs=1e-6)

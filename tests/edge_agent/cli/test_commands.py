@@ -159,10 +159,11 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from calibration import Detector, model_file
 from calibration.preparation import Roi
-from kernels import area, light
+from kernels import anomaly_map, area, light
 
 def compiled():
-    kernels = [f for m in (area, light) for f in vars(m).values() if isinstance(f, Dispatcher)]
+    modules = anomaly_map, area, light
+    kernels = [f for m in modules for f in vars(m).values() if isinstance(f, Dispatcher)]
     return sum(len(kernel.signatures) for kernel in kernels)
 
 model = model_file.load(Path(sys.argv[1]))
