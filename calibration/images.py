@@ -111,16 +111,17 @@ class Skipped:
     reasons: list[str] = field(default_factory=list)
 
     def add(self, error: UnreadableImage) -> None:
-        """Note a file; refuse the folder beyond one file or five percent.
+        """Note a file; refuse the folder beyond one file or five percent, or if no other is left.
 
         Raises:
             DatasetError: beyond the limit.
         """
         self.reasons.append(str(error))
-        if len(self.reasons) > max(1, _UNREADABLE_LIMIT * self.total):
+        bad = len(self.reasons)
+        if bad == self.total or bad > max(1, _UNREADABLE_LIMIT * self.total):
             listed = "; ".join(self.reasons[:5])
             raise DatasetError(
-                f"{len(self.reasons)} of {self.total} files cannot be read, which is too many to"
+                f"{bad} of {self.total} files cannot be read, which is too many to"
                 f" pass over: {listed}"
             )
 

@@ -229,8 +229,11 @@ class Agent:
         )
 
     def _deliver(self, publisher: MqttPublisher) -> None:
-        patience_s = _DELIVERY_WHEN_STOPPED_S if self._stopped else _DELIVERY_AT_END_S
-        self.undelivered = publisher.drain(patience_s) + publisher.lost
+        waiting = publisher.drain(_DELIVERY_WHEN_STOPPED_S)
+        if waiting and not self._stopped:
+            _log.info("%d messages wait for the broker: a minute, or until stopped", waiting)
+            waiting = publisher.drain(_DELIVERY_AT_END_S, lambda: self._stopped)
+        self.undelivered = waiting + publisher.lost
 
     def _obey(self, message: bytes) -> None:
         try:
@@ -309,4 +312,4 @@ def _await_broker(publisher: MqttPublisher) -> None:
     try:
         publisher.wait_for_answer(_BROKER_PATIENCE_S)
     except BrokerUnreachable as error:
-        _log.warning("%s; inspecting meanwhile", error)
+        _log.warning("%sinspecting meanwhile", "" if publisher.problem else f"{error}; ")

@@ -22,10 +22,10 @@ from types import ModuleType
 from llvmlite import binding
 from numba.core import config
 
+from kernels.backends.choice import KERNELS_VARIABLE
 from kernels.errors import BackendUnavailable
 from kernels.vectors import host_features
 
-VARIABLE = "EDGE_KERNELS"
 WAYS = ("popcount-avx512", "lookup", "popcount-neon", "portable")
 
 _NEEDS_X86 = {
@@ -61,7 +61,7 @@ def choose_way(name: str | None = None) -> str:
     Raises:
         BackendUnavailable: if this processor cannot run it, or there is no such way.
     """
-    name = name or os.environ.get(VARIABLE) or None
+    name = name or os.environ.get(KERNELS_VARIABLE) or None
     here = available_ways()
     if name is None:
         return here[0]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from edge_agent.cli.console import (
     add_backend,
     add_json,
-    positive_count,
     positive_number,
     print_json,
     progress_bar,
@@ -28,6 +27,13 @@ def _rate(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"a rate lies between 0 and 1, e.g. 0.001, not {text}")
+    return value
+
+
+def _side_px(text: str) -> int:
+    value = int(text)
+    if not 64 <= value <= 2048:
+        raise argparse.ArgumentTypeError(f"64 to 2048 pixels, not {text}")
     return value
 
 
@@ -92,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input-px",
-        type=positive_count,
+        type=_side_px,
         metavar="PX",
         help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
         " smaller defects and takes longer (default: 336, or what suits the budget)",

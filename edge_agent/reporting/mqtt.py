@@ -12,6 +12,7 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +31,7 @@ _QOS = 1
 _IN_FLIGHT = 100
 _CONNECT_TIMEOUT_S = 5.0
 _GOODBYE_S = 0.5
+_LOOK_S = 0.2  # between two looks at whether to go on waiting
 _log = logging.getLogger(__name__)
 
 
@@ -163,14 +165,20 @@ class MqttPublisher:
             else:
                 self._waiting.add(info.mid)
 
-    def drain(self, timeout_s: float) -> int:
-        """Wait until everything is acknowledged or the time is over.
+    def drain(self, timeout_s: float, given_up: Callable[[], bool] = lambda: False) -> int:
+        """Wait until everything is acknowledged, the time is over or the wait is given up.
+
+        Args:
+            timeout_s: at most.
+            given_up: asked a few times a second.
 
         Returns:
             How many messages the broker has not acknowledged.
         """
+        end_s = time.monotonic() + timeout_s
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting, timeout_s)
+            while self._waiting and not given_up() and (left_s := end_s - time.monotonic()) > 0:
+                self._changed.wait(min(left_s, _LOOK_S))
             return len(self._waiting)
 
     def _connected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from kernels.backends.base import Backend
 from kernels.errors import BackendUnavailable
 
 BACKEND_NAMES = ("numba", "tflite", "onnx", "reference")
+KERNELS_VARIABLE = "EDGE_KERNELS"
+"""The environment variable that forces kernels, see :mod:`kernels.processor`."""
+
 _AUTOMATIC = ("numba", "tflite", "onnx")
 
 
@@ -28,6 +32,8 @@ class Choice:
 def choose(name: str = "auto") -> Choice:
     """Make a backend by name, or the fastest that works here.
 
+    Whoever asks for kernels by ``EDGE_KERNELS`` asks for "numba", whose kernels they are.
+
     Args:
         name: "auto", or one of :data:`BACKEND_NAMES`.
 
@@ -35,6 +41,8 @@ def choose(name: str = "auto") -> Choice:
         BackendUnavailable: if the named backend, or every automatic one, cannot run here.
         ValueError: if there is no backend of that name.
     """
+    if name == "auto" and os.environ.get(KERNELS_VARIABLE):
+        name = "numba"
     if name != "auto":
         if name not in _MAKERS:
             raise ValueError(f"there is no backend {name!r}: use auto, {', '.join(BACKEND_NAMES)}")

@@ -70,3 +70,5 @@ def test_a_few_bad_files_are_passed_over_and_many_are_not() -> None:
     skipped.add(UnreadableImage("two"))
     with pytest.raises(DatasetError, match=r"3 of 40 files cannot be read.*one; two; three"):
         skipped.add(UnreadableImage("three"))
+    with pytest.raises(DatasetError, match=r"1 of 1 files cannot be read.*lonely"):
+        Skipped(1).add(UnreadableImage("lonely"))

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import reference
+from kernels.backends.choice import KERNELS_VARIABLE
 from kernels.binary_convolution import BinaryConvolution
 from kernels.bits import pack
 from kernels.errors import BackendUnavailable, ShapeError
-from kernels.processor import VARIABLE, WAYS, available_ways, choose_way
+from kernels.processor import WAYS, available_ways, choose_way
 
 
 @pytest.mark.parametrize("way", available_ways())
@@ -86,9 +87,9 @@ def test_wrong_shapes_are_refused() -> None:
 def test_a_way_can_be_forced_and_an_impossible_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(KERNELS_VARIABLE, raising=False)
     assert choose_way() == available_ways()[0]
-    monkeypatch.setenv(VARIABLE, "portable")
+    monkeypatch.setenv(KERNELS_VARIABLE, "portable")
     assert choose_way() == "portable"
     with pytest.raises(BackendUnavailable, match="no kernels 'fastest'"):
         choose_way("fastest")

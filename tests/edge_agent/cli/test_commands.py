@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -71,6 +72,9 @@ def test_used_wrongly() -> None:
     assert "a rate lies between 0 and 1" in _run(
         "calibrate", "x", "-o", "x.model", "--false-reject-rate", "5", status=2
     ).stderr  # fmt: skip
+    assert "64 to 2048 pixels, not 5" in _run(
+        "calibrate", "x", "-o", "x.model", "--input-px", "5", status=2
+    ).stderr  # fmt: skip
 
 
 def test_calibrate_tells_what_it_made(shop: Path) -> None:
@@ -105,6 +109,40 @@ def test_inspect(shop: Path, tmp_path: Path) -> None:
     assert [i["verdict"] for i in inspections] == ["OK", "NG"]
     assert inspections[1]["regions"]
     assert sorted(p.name for p in maps.iterdir()) == ["bad.heatmap.png", "good.heatmap.png"]
+
+
+def test_inspect_goes_on_after_images_that_cannot_be_judged(shop: Path, tmp_path: Path) -> None:
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "part.png"), draw_part(number))
+    (tmp_path / "one" / "cut.png").write_bytes((tmp_path / "one" / "part.png").read_bytes()[:500])
+    cv2.imwrite(str(tmp_path / "one" / "narrow.png"), draw_part(0, height=60, width=60))
+    maps = tmp_path / "maps"
+    arguments = (tmp_path / "one", tmp_path / "gone.png", tmp_path / "two", "--heatmap", maps)
+    result = _run("inspect", shop / "ring.model", *arguments, status=2)
+    assert [line.split()[-1] for line in result.stdout.splitlines()] == [
+        str(tmp_path / "one" / "part.png"), str(tmp_path / "two" / "part.png")
+    ]  # fmt: skip
+    names = ("cut.png", "narrow.png", "gone.png")
+    assert all(name in line for name, line in zip(names, result.stderr.splitlines(), strict=True))
+    assert sorted(p.name for p in maps.iterdir()) == [
+        "one-part.png.heatmap.png", "two-part.png.heatmap.png"
+    ]  # fmt: skip
+
+
+def test_kernels_that_there_are_not_are_not_replaced(shop: Path) -> None:
+    image = next((shop / "test" / "good").iterdir())
+    command = [sys.executable, "-m", "edge_agent", "inspect", shop / "ring.model", image]
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "EDGE_KERNELS": "abacus"},
+    )
+    assert result.returncode == 2
+    assert "there are no kernels 'abacus': use one of" in result.stderr
 
 
 def test_model_show_and_verify(shop: Path) -> None:
