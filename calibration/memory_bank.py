@@ -17,10 +17,12 @@ import numpy as np
 
 from calibration.progress import Progress, silent
 from kernels import portable
+from kernels.bits import unpack
 from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 
 _CANDIDATES = 120_000
 _PANEL = 64  # entries that the fast searches compare at once
+_ROUNDS = 6  # of finding out which entries are alike
 
 Spread = Callable[[np.ndarray, int, np.random.Generator, Progress], np.ndarray]
 """Selects at most so many of patches (n, ...) that represent all of them."""
@@ -98,22 +100,22 @@ def _alike_together(patches: np.ndarray) -> np.ndarray:
     """An order in which entries that are alike stand together, a search's panel of them at a time.
 
     A search passes over a panel if none of it can be close, which it seldom can of entries that
-    were thrown together. Each half of a set is nearer to one of two patches far apart.
+    were thrown together. Each half of a set is nearer to one of two middles: at first two patches
+    far apart, then the means of the halves, as in k-means (Lloyd, 1982) with halves of equal size.
     """
-
-    def distances(numbers: np.ndarray, to: int) -> np.ndarray:
-        apart = np.bitwise_count(patches[numbers] ^ patches[to])
-        return apart.sum(axis=1, dtype=np.int32)
+    signs = 2 * unpack(patches).astype(np.float32) - 1
 
     def halve(numbers: np.ndarray) -> list[np.ndarray]:
         if len(numbers) <= _PANEL:
             return [np.sort(numbers)]
-        one = int(numbers[distances(numbers, int(numbers[0])).argmax()])
-        from_one = distances(numbers, one)
-        from_other = distances(numbers, int(numbers[from_one.argmax()]))
-        ordered = numbers[np.argsort(from_one - from_other, kind="stable")]
         half = -(-len(numbers) // (2 * _PANEL)) * _PANEL
-        return halve(ordered[:half]) + halve(ordered[half:])
+        own = signs[numbers]
+        one = own[(own @ own[0]).argmin()]
+        other = own[(own @ one).argmin()]
+        for _ in range(_ROUNDS):
+            order = np.argsort(own @ (other - one), kind="stable")
+            one, other = own[order[:half]].mean(axis=0), own[order[half:]].mean(axis=0)
+        return halve(numbers[order[:half]]) + halve(numbers[order[half:]])
 
     return np.concatenate(halve(np.arange(len(patches))))
 

@@ -54,7 +54,7 @@ class Model:
     @property
     def stride(self) -> int:
         """Pixels of the network's input per patch."""
-        return self.network.strides[0]
+        return self.network.spacings[0]
 
 
 def save(path: Path, model: Model) -> str:

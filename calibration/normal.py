@@ -26,9 +26,10 @@ FOLDS = 5
 _ENTRIES = 4000
 _WINDOW_ENTRIES = 16_000
 _MAPS_FOR_PLACE = 150
-# Pictures drift if their medians vary by more than chance, and to allow for it makes parts alike.
-_DRIFT_MUST_SPREAD = 0.027  # of the logarithm of the medians, standard deviation
-_DRIFT_MUST_GAIN = 0.92  # spread of the unseen scores against what it was
+# Pictures drift if their medians vary, and to allow for it makes parts alike. Much of the one makes
+# up for little of the other: the standard deviation of the logarithm of the medians, times the
+# share by which the spread of the unseen scores shrinks.
+_DRIFT_MUST_WEIGH = 0.0036
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _with_drift(
     gain = relative_spread / max(spread, 1e-9)
     if settings.drift is None:
         varies = float(np.log(np.maximum(medians, 1e-3)).std())
-        wanted = gain <= _DRIFT_MUST_GAIN and varies >= _DRIFT_MUST_SPREAD
+        wanted = varies * (1 - gain) >= _DRIFT_MUST_WEIGH
         reason = (
             f"the medians of held-out pictures vary by {varies:.1%}, and compared with them, good"
             f" parts spread {gain:.2f} times as much: "

@@ -8,6 +8,7 @@ scaled by this, pictures are as bright as those that were taught.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -120,20 +121,24 @@ class Preparation:
         """The network's input of an image; :class:`Preparer` does it again and again."""
         return Preparer(self).prepare(image)[0]
 
-    def crop(self, image: np.ndarray) -> np.ndarray:
-        """The inspected part of an image, scaled to the image's own pixels; a view."""
-        if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+    def inspected(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[slice, slice]:
+        """Which rows and columns of an image are inspected, in the image's own pixels.
+
+        Raises:
+            ImageMismatch: if an image of this shape and type is not what the model was taught on.
+        """
+        if dtype != np.uint8 or not (len(shape) == 2 or shape[2:] == (3,)):
             raise ImageMismatch(
-                f"expected a uint8 image, grey or with 3 channels, got {image.dtype} {image.shape}"
+                f"expected a uint8 image, grey or with 3 channels, got {dtype} {shape}"
             )
-        height, width = image.shape[:2]
+        height, width = shape[:2]
         if not same_size((height, width), (self.image_height, self.image_width)):
             raise ImageMismatch(
                 f"the model was taught on images of {self.image_width} x {self.image_height},"
                 f" and this one is {width} x {height}"
             )
         x, y, w, h = self.region_in(height, width)
-        return image[y : y + h, x : x + w]
+        return slice(y, y + h), slice(x, x + w)
 
     def region_in(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The region (x, y, width, height) in an image of nearly the taught size."""
@@ -153,6 +158,8 @@ class Preparer:
 
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
+        # One camera sends one size: to work it out takes longer than to look at the light.
+        self._inspected = lru_cache(maxsize=4)(preparation.inspected)
         size = preparation.input_height, preparation.input_width
         self._grey = np.empty(size, np.uint8)
         self._fitted = np.empty((*size, 3), np.uint8)
@@ -171,7 +178,7 @@ class Preparer:
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
         """
-        cropped = self._preparation.crop(image)
+        cropped = image[self._inspected(image.shape, image.dtype)]
         if cropped.ndim == 2:
             grey = _resized(cropped, self._grey)
             fitted = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, self._fitted)

@@ -35,8 +35,8 @@ from calibration.views import Viewer, Views
 from kernels.backends import Backend
 from kernels.network import Network
 
-STRIDES = (8, 16)
-"""Of the embeddings that make up a patch: local detail and surroundings."""
+PATCH_PX = 8
+"""Between patches, in pixels of the network's input: finer detail is looked at that often."""
 
 USUAL_PX = 336
 """Side of the network's input where nothing is said, in pixels."""
@@ -143,7 +143,7 @@ def choose_setup(
         seed: which images are looked at, and the defects drawn on them.
         progress: shows how far it is.
     """
-    networks = [network.only(STRIDES) for network in networks]
+    networks = [network.with_patches_every(PATCH_PX) for network in networks]
     usual = Setup(networks[0], wishes.input_pixels or USUAL_PX**2)
     if wishes.budget_ms is None:
         return Choice(usual, None, (), "as nothing else was asked for")

@@ -1,7 +1,7 @@
-"""Codes: the bits that leave a network at its strides, one grid of patches per stride.
+"""Codes: the bits that leave a network, one array per grid of patches.
 
-A *patch* is a position of the finest grid. Its bits are those of the finest stride, followed by
-those of the coarser patches that it lies under: local detail and surroundings in one string.
+A *patch* is a position of the finest grid. Its bits are those of that grid, followed by those of
+the coarser patches that it lies under: local detail and surroundings in one string.
 """
 
 from __future__ import annotations
@@ -39,10 +39,25 @@ def gather(codes: Sequence[np.ndarray]) -> np.ndarray:
     return out
 
 
+def by_grid(codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Codes of the same grid side by side.
+
+    Args:
+        codes: of embeddings, finest first, uint64 (rows, columns, words) each.
+
+    Returns:
+        One array per size of the grid, C-contiguous.
+    """
+    grids: dict[tuple[int, ...], list[np.ndarray]] = {}
+    for code in codes:
+        grids.setdefault(code.shape[:2], []).append(code)
+    return [np.ascontiguousarray(np.concatenate(parts, axis=2)) for parts in grids.values()]
+
+
 def check_codes(codes: Sequence[np.ndarray]) -> None:
     """Raises ShapeError if these are no codes of one picture."""
     if not codes or any(code.ndim != 3 or code.dtype != np.uint64 for code in codes):
-        raise ShapeError("codes are uint64 (rows, columns, words), one per stride")
+        raise ShapeError("codes are uint64 (rows, columns, words), one per grid")
     rows, columns, _ = codes[0].shape
     for code in codes:
         times = rows // code.shape[0] if code.shape[0] else 0

@@ -18,8 +18,9 @@ Layers are plain data. Who executes them is a matter of ``kernels.backends``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -141,13 +142,24 @@ class Embedding:
     counts the levels that lie between them. Positions outside the picture repeat the nearest one
     inside. The stream goes on unchanged.
 
+    Where patches lie farther apart than positions, each takes the bits of the last position (the
+    lowest, rightmost) of its ``every x every``: a block at stride 2 is centred on the first, so
+    that its bits tell of what those of the coarser stride see least of.
+
     Attributes:
         stride: of this point of the network, in input pixels per position.
         levels: int32 (n, channels); bit ``i * channels + c`` compares channel c with level i.
+        every: positions per patch down and across, 1 or 2.
     """
 
     stride: int
     levels: np.ndarray
+    every: int = 1
+
+    @property
+    def spacing(self) -> int:
+        """Of its patches, in input pixels."""
+        return self.stride * self.every
 
     @property
     def channels(self) -> int:
@@ -200,9 +212,9 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Embedding))
 
     @property
-    def strides(self) -> tuple[int, ...]:
-        """At which embeddings leave the network, finest first, in input pixels per patch."""
-        return tuple(embedding.stride for embedding in self.embeddings)
+    def spacings(self) -> tuple[int, ...]:
+        """Of the grids of patches that leave the network, finest first, in input pixels."""
+        return tuple(dict.fromkeys(embedding.spacing for embedding in self.embeddings))
 
     @property
     def size_multiple(self) -> int:
@@ -211,28 +223,21 @@ class Network:
         for layer in self.layers:
             if isinstance(layer, BinaryBlock):
                 stride *= layer.stride
-        return stride
+        return math.lcm(stride, *self.spacings)
 
-    def only(self, strides: Collection[int]) -> Network:
-        """The same network without the embeddings at other strides, and without what follows them.
+    def with_patches_every(self, pixels: int) -> Network:
+        """The same network, its finer embeddings at patches so many input pixels apart.
 
         Raises:
-            ShapeError: if there is no embedding at one of the strides.
+            ShapeError: if an embedding's stride is finer than half of that.
         """
-        missing = set(strides) - {embedding.stride for embedding in self.embeddings}
-        if missing or not strides:
-            raise ShapeError(f"{self.name} has no embedding at stride {sorted(missing) or 'none'}")
-        last = max(
-            place
-            for place, layer in enumerate(self.layers)
-            if isinstance(layer, Embedding) and layer.stride in strides
+        layers = (
+            replace(layer, every=max(1, pixels // layer.stride))
+            if isinstance(layer, Embedding)
+            else layer
+            for layer in self.layers
         )
-        kept = tuple(
-            layer
-            for layer in self.layers[: last + 1]
-            if not isinstance(layer, Embedding) or layer.stride in strides
-        )
-        return Network(self.name, kept)
+        return Network(self.name, tuple(layers))
 
     def check_image_size(self, height: int, width: int) -> None:
         """Raises ShapeError unless a picture of this size can be run."""
@@ -282,12 +287,9 @@ def _check(network: Network) -> None:
             channels = _check_block(layer, channels, where)
             stride *= layer.stride
         else:
-            if layer.levels.ndim != 2 or not len(layer.levels) or layer.channels != channels:
-                raise ShapeError(
-                    f"{where}: levels of shape {layer.levels.shape} for {channels} channels"
-                )
-            if layer.stride != stride:
-                raise ShapeError(f"{where}: says stride {layer.stride}, stands at stride {stride}")
+            _check_embedding(layer, channels, stride, where)
+    if list(network.spacings) != sorted(network.spacings):
+        raise ShapeError(f"the patches of network {network.name!r} become finer along it")
 
 
 def _check_stem(stem: Stem, where: str) -> int:
@@ -311,6 +313,15 @@ def _check_stem(stem: Stem, where: str) -> int:
         if not 0 <= getattr(stem, f"{name}_shift") < 24:
             raise ShapeError(f"{where}: {name}_shift is {getattr(stem, f'{name}_shift')}")
     return int(channels)
+
+
+def _check_embedding(layer: Embedding, channels: int, stride: int, where: str) -> None:
+    if layer.levels.ndim != 2 or not len(layer.levels) or layer.channels != channels:
+        raise ShapeError(f"{where}: levels of shape {layer.levels.shape} for {channels} channels")
+    if layer.stride != stride:
+        raise ShapeError(f"{where}: says stride {layer.stride}, stands at stride {stride}")
+    if layer.every not in (1, 2):
+        raise ShapeError(f"{where}: a patch every {layer.every} positions; it is 1 or 2")
 
 
 def _check_block(block: BinaryBlock, channels: int, where: str) -> int:

@@ -160,18 +160,19 @@ def threshold(stream, levels, border, out):
 
 
 @kernel
-def embedding(stream, levels, out):
+def embedding(stream, levels, every, out):
     """``reference.embedding``.
 
     Args:
         stream: int16 (h, w, c).
         levels: int32 (n, c).
-        out: uint64 (h, w, n * c / 64), written.
+        every: positions per patch.
+        out: uint64 (h / every, w / every, n * c / 64), written.
     """
     height, width, channels = stream.shape
     columns = np.empty((width, channels), np.int32)
     flags = np.empty(levels.size, np.uint8)
-    for row in range(height):
+    for row in range(every - 1, height, every):
         above, below = max(row - 1, 0), min(row + 1, height - 1)
         for column in range(width):
             for channel in range(channels):
@@ -179,13 +180,13 @@ def embedding(stream, levels, out):
                 two = min(max(np.int32(stream[row, column, channel]), -_CLIP), _CLIP)
                 three = min(max(np.int32(stream[below, column, channel]), -_CLIP), _CLIP)
                 columns[column, channel] = one + two + three
-        for column in range(width):
+        for column in range(every - 1, width, every):
             left, right = max(column - 1, 0), min(column + 1, width - 1)
             for channel in range(channels):
                 total = columns[left, channel] + columns[column, channel] + columns[right, channel]
                 for level in range(levels.shape[0]):
                     flags[level * channels + channel] = total > levels[level, channel]
-            _pack_row(flags, out[row, column])
+            _pack_row(flags, out[row // every, column // every])
 
 
 @kernel

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.bits import pack, unpack
+from kernels.codes import by_grid
 from kernels.errors import ShapeError
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import (
@@ -151,13 +152,15 @@ def embedding(stream: np.ndarray, layer: Embedding) -> np.ndarray:
         layer: parameters.
 
     Returns:
-        uint64 (h, w, bits / 64).
+        uint64 (h / every, w / every, bits / 64).
     """
     height, width, _ = stream.shape
+    every = layer.every
     clipped = np.clip(stream, -STREAM_CLIP, STREAM_CLIP).astype(np.int32)
     padded = np.pad(clipped, ((1, 1), (1, 1), (0, 0)), mode="edge")
     total = sum(padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
-    return pack(np.concatenate([total > level for level in layer.levels], axis=2))
+    bits = np.concatenate([total > level for level in layer.levels], axis=2)
+    return pack(bits[every - 1 :: every, every - 1 :: every])
 
 
 def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
@@ -168,7 +171,8 @@ def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
         image: uint8 (h, w, 3), blue first.
 
     Returns:
-        Per embedding, uint64 (h / stride, w / stride, bits / 64).
+        Per grid of patches, finest first, uint64 (h / spacing, w / spacing, words of all its
+        embeddings).
 
     Raises:
         ShapeError: if the network does not take pictures of this size.
@@ -182,7 +186,7 @@ def run(network: Network, image: np.ndarray) -> list[np.ndarray]:
             stream = binary_block(stream, layer)
         else:
             codes.append(embedding(stream, layer))
-    return codes
+    return by_grid(codes)
 
 
 def nearest(

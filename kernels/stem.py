@@ -298,32 +298,35 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
 
 
 @kernel
-def embedding(stream, levels, sums, out):
+def embedding(stream, levels, every, sums, out, word):
     """``reference.embedding``.
 
     Args:
         stream: int16 (h, w, c).
         levels: int16 (n, c); what lies outside int16 is clipped to it, no sum being there.
+        every: positions per patch.
         sums: int16 (w, c), scratch.
-        out: uint64 (h, w, n * c / 64), written.
+        out: uint64 (h / every, w / every, words), of which n * c / 64 are written.
+        word: the first of them.
     """
     height, width, channels = stream.shape
     low, high = repeat(np.int16(-nw.STREAM_CLIP)), repeat(np.int16(nw.STREAM_CLIP))
     pitch = width * channels
     panels = channels // LANES
-    for row in range(height):
+    for row in range(every - 1, height, every):
         above, below = max(row - 1, 0), min(row + 1, height - 1)
         for place in range(0, pitch, LANES):
             one = minimum(maximum(load(stream, above * pitch + place), low), high)
             two = minimum(maximum(load(stream, row * pitch + place), low), high)
             three = minimum(maximum(load(stream, below * pitch + place), low), high)
             store(sums, place, add(add(one, two), three))
-        for column in range(width):
+        for column in range(every - 1, width, every):
             left, right = max(column - 1, 0) * channels, min(column + 1, width - 1) * channels
+            y, x = row // every, column // every
             for panel in range(panels):
                 first = panel * LANES
                 total = add(load(sums, left + first), load(sums, column * channels + first))
                 total = add(total, load(sums, right + first))
                 for number in range(levels.shape[0]):
                     level = load(levels, number * channels + first)
-                    out[row, column, number * panels + panel] = greater(total, level)
+                    out[y, x, word + number * panels + panel] = greater(total, level)

@@ -46,7 +46,7 @@ def random_network(seed: int, blocks: int = 4) -> Network:
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([64, 128]))
     layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 8, 16])), channels)]
-    stride = 4
+    stride = finest = 4
     for number in range(blocks):
         step = int(rng.choice([1, 1, 2])) if stride < 16 else 1
         outputs = channels * int(rng.choice([1, 2])) if channels < 256 else channels
@@ -54,7 +54,9 @@ def random_network(seed: int, blocks: int = 4) -> Network:
         channels, stride = outputs, stride * step
         if number == blocks - 1 or rng.random() < 0.4:
             levels = rng.normal(0, 1500, (int(rng.integers(1, 4)), channels)).astype(np.int32)
-            layers.append(Embedding(stride, levels))
+            every = 2 if stride < finest else int(rng.choice([1, 1, 2]))
+            layers.append(Embedding(stride, levels, every))
+            finest = stride * every
     return Network(name=f"random{seed}", layers=tuple(layers))
 
 

@@ -35,7 +35,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "images": f"{model.preparation.image_width} x {model.preparation.image_height}",
         "roi": dataclasses.asdict(model.preparation.roi),
         "patch_bits": model.bits,
-        "patch_strides": list(model.network.strides),
+        "patch_strides": list(model.network.spacings),
         "bank_entries": len(model.bank),
         "window": model.bank.window,
         "smoothing": model.scoring.smoothing,

@@ -30,8 +30,9 @@ class Executor(ABC):
             image: uint8 (height, width, 3), blue first, as OpenCV has it.
 
         Returns:
-            Per embedding of the network, uint64 (height / stride, width / stride, bits / 64).
-            The arrays may be overwritten by the next call.
+            Per grid of patches of the network, finest first, uint64 (height / spacing,
+            width / spacing, words of all its embeddings). The arrays may be overwritten by the
+            next call.
 
         Raises:
             ShapeError: if the image is not what the executor was made for.
@@ -98,8 +99,8 @@ class Index(ABC):
         """For each patch the bank entry that differs in the fewest bits; the first of equals.
 
         Args:
-            codes: what an executor gives: per stride, finest first, uint64 (rows / n, columns / n,
-                words), the words of all strides as many as an entry's. With neighbourhoods, rows
+            codes: what an executor gives: per grid, finest first, uint64 (rows / n, columns / n,
+                words), the words of all grids as many as an entry's. With neighbourhoods, rows
                 and columns are those of their grid.
 
         Returns:

@@ -46,7 +46,8 @@ class FastExecutor(Executor):
     def __init__(self, network: Network, height: int, width: int, way: str) -> None:
         super().__init__(network, height, width)
         self._lay_out = way_module(way).lay_out
-        self._codes: list[np.ndarray] = []
+        self._codes = _codes_of(network, height, width)
+        self._next_word = dict.fromkeys(self._codes, 0)
         self._steps: list[Callable[[], object]] = []
         blocks = [layer for layer in network.layers if isinstance(layer, BinaryBlock)]
         following = iter([*blocks, None])
@@ -63,7 +64,7 @@ class FastExecutor(Executor):
         self._stem(image)
         for step in self._steps:
             step()
-        return self._codes
+        return list(self._codes.values())
 
     def _add_stem(self, layer: Stem, block: BinaryBlock | None) -> tuple[np.ndarray, _Signs]:
         out = aligned(np.zeros((self.height // 4, self.width // 4, layer.channels), np.int16))
@@ -104,12 +105,23 @@ class FastExecutor(Executor):
         return out, signs
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
-        self._codes.append(out)
+        out, word = self._codes[layer.spacing], self._next_word[layer.spacing]
+        self._next_word[layer.spacing] += words_for(layer.bits)
         sums = aligned(np.zeros(stream.shape[1:], np.int16))
         # No sum reaches the ends of int16, so that clipped levels decide the same.
         levels = aligned(np.clip(layer.levels, -32768, 32767).astype(np.int16))
-        self._steps.append(lambda: stem.embedding(stream, levels, sums, out))
+        self._steps.append(lambda: stem.embedding(stream, levels, layer.every, sums, out, word))
+
+
+def _codes_of(network: Network, height: int, width: int) -> dict[int, np.ndarray]:
+    """Room for the codes of a picture, one array per spacing, finest first."""
+    words = dict.fromkeys(network.spacings, 0)
+    for layer in network.embeddings:
+        words[layer.spacing] += words_for(layer.bits)
+    return {
+        spacing: np.empty((height // spacing, width // spacing, count), np.uint64)
+        for spacing, count in words.items()
+    }
 
 
 class FastIndex(Index):

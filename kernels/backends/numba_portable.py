@@ -9,6 +9,7 @@ import numpy as np
 from kernels import portable
 from kernels.backends.base import Executor, FlatIndex
 from kernels.bits import words_for
+from kernels.codes import by_grid
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 
@@ -35,7 +36,7 @@ class PortableExecutor(Executor):
         self._stem(image)
         for step in self._steps:
             step()
-        return self._codes
+        return by_grid(self._codes)
 
     def _add_stem(self, layer: Stem) -> np.ndarray:
         out = np.empty((self.height // 4, self.width // 4, layer.channels), np.int16)
@@ -74,9 +75,11 @@ class PortableExecutor(Executor):
         return out
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        out = np.empty((*stream.shape[:2], words_for(layer.bits)), np.uint64)
+        height, width, _ = stream.shape
+        every = layer.every
+        out = np.empty((height // every, width // every, words_for(layer.bits)), np.uint64)
         self._codes.append(out)
-        self._steps.append(lambda: portable.embedding(stream, layer.levels, out))
+        self._steps.append(lambda: portable.embedding(stream, layer.levels, every, out))
 
 
 class PortableIndex(FlatIndex):

@@ -8,6 +8,7 @@ import onnxruntime
 from kernels.backends import onnx_graph
 from kernels.backends.base import Backend, Executor
 from kernels.bits import pack
+from kernels.codes import by_grid
 from kernels.network import Network
 
 
@@ -25,9 +26,8 @@ class OnnxExecutor(Executor):
         )
 
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        return [
-            pack(code[0].transpose(1, 2, 0)) for code in self._session.run(None, {"image": image})
-        ]
+        planes = self._session.run(None, {"image": image})
+        return by_grid([pack(code[0].transpose(1, 2, 0)) for code in planes])
 
 
 class OnnxBackend(Backend):

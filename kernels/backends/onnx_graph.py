@@ -36,7 +36,7 @@ def build(network: Network, height: int, width: int) -> bytes:
         else:
             name = f"code{len(outputs)}"
             _embedding(graph, layer, stream, name)
-            shape = [1, layer.bits, height // layer.stride, width // layer.stride]
+            shape = [1, layer.bits, height // layer.spacing, width // layer.spacing]
             outputs.append(helper.make_tensor_value_info(name, TensorProto.BOOL, shape))
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [height, width, 3])
     model = helper.make_model(
@@ -132,8 +132,9 @@ def _with_shortcut(graph: _Graph, layer: BinaryBlock, stream: str, y: str) -> st
 
 def _embedding(graph: _Graph, layer: Embedding, stream: str, name: str) -> None:
     x = graph.clipped(stream, -STREAM_CLIP, STREAM_CLIP)
-    x = graph.bordered(x, 1, 1, mode="edge")
+    # The first window of all begins outside, the first of every second does not.
+    x = graph.bordered(x, 2 - layer.every, 1, mode="edge")
     ones = graph.constant(np.ones((layer.channels, 1, 3, 3)))
-    total = graph.add("Conv", x, ones, group=layer.channels)
+    total = graph.add("Conv", x, ones, group=layer.channels, strides=[layer.every] * 2)
     bits = [graph.add("Greater", total, graph.per_channel(level)) for level in layer.levels]
     graph.add("Concat", *bits, axis=1, output=name)

@@ -9,6 +9,7 @@ import numpy as np
 from kernels.backends import tflite_graph
 from kernels.backends.base import Backend, Executor
 from kernels.bits import pack
+from kernels.codes import by_grid
 from kernels.errors import BackendUnavailable
 from kernels.network import Network
 
@@ -47,7 +48,7 @@ class TfliteExecutor(Executor):
             count = len(layer.levels)
             codes.append(pack(np.concatenate(planes[:count], axis=2)))
             planes = planes[count:]
-        return codes
+        return by_grid(codes)
 
 
 class TfliteBackend(Backend):

@@ -41,14 +41,16 @@ def _conv(stride: int) -> _Operator:
     return _Operator(3, 1, 1, ((0, "int8", _VALID), *sizes))
 
 
+def _depthwise(stride: int) -> _Operator:
+    sizes = ((1, "int32", stride), (2, "int32", stride))
+    return _Operator(4, 1, 2, ((0, "int8", _VALID), *sizes, (3, "int32", 1)))
+
+
 def _average_pool(size: int) -> _Operator:
     sizes = tuple((slot, "int32", size) for slot in (1, 2, 3, 4))
     return _Operator(1, 1, 5, ((0, "int8", _VALID), *sizes))
 
 
-_DEPTHWISE = _Operator(
-    4, 1, 2, ((0, "int8", _VALID), (1, "int32", 1), (2, "int32", 1), (3, "int32", 1))
-)
 _ADD = _Operator(0, 1, 11)
 _ADD_CLIPPED_TO_ONE = _Operator(0, 1, 11, ((0, "int8", _RELU_N1_TO_1),))
 _MUL = _Operator(18, 1, 21)
@@ -66,7 +68,7 @@ def build(network: Network, height: int, width: int) -> bytes:
     """The serialised model.
 
     Input: uint8 (1, height, width, 3). Outputs, one per level of each embedding in order: bool
-    (1, height / stride, width / stride, channels).
+    (1, height / spacing, width / spacing, channels).
     """
     graph = _Graph()
     stream = graph.input = graph.tensor((1, height, width, 3), _UINT8)
@@ -285,10 +287,13 @@ def _shortcut(graph: _Graph, layer: BinaryBlock, stream: int) -> int:
 
 
 def _embedding(graph: _Graph, layer: Embedding, stream: int) -> list[int]:
-    shape = graph.shape(stream)
-    x = graph.bordered(graph.clipped(stream, -STREAM_CLIP, STREAM_CLIP), 1, 1)
-    ones = graph.constant(np.ones((1, 3, 3, layer.channels)))
-    total = graph.add(_DEPTHWISE, x, ones, graph.constant(np.zeros(layer.channels)), shape=shape)
+    every = layer.every
+    _, height, width, channels = graph.shape(stream)
+    shape = (1, height // every, width // every, channels)
+    # The first window of all begins outside, the first of every second does not.
+    x = graph.bordered(graph.clipped(stream, -STREAM_CLIP, STREAM_CLIP), 2 - every, 1)
+    ones, none = graph.constant(np.ones((1, 3, 3, channels))), graph.constant(np.zeros(channels))
+    total = graph.add(_depthwise(every), x, ones, none, shape=shape)
     return [
         graph.add(_GREATER, total, graph.per_channel(level), shape=shape, dtype=_BOOL)
         for level in layer.levels

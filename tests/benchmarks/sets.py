@@ -13,7 +13,7 @@ from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.preparation import Preparation
 from calibration.progress import Progress
-from calibration.setups import STRIDES
+from calibration.setups import PATCH_PX
 from calibration.views import Viewer, Views
 from kernels.backends import choose
 from kernels.network import Network
@@ -44,7 +44,7 @@ def data_sets(data: Path, names: Iterable[str] = ()) -> list[Path]:
 
 def patched_set(folder: Path, network: Network, cache: Path, progress: Progress) -> PatchedSet:
     """The patches of a set's good parts, from the cache if it has them."""
-    network = network.only(STRIDES)
+    network = network.with_patches_every(PATCH_PX)
     train, good = (list_images(folder / half / "good") for half in ("train", "test"))
     file = cache / f"{folder.name}-{network.name}-{digest(network)}-lit.npz"
     if not file.is_file():
@@ -72,11 +72,11 @@ def _views(files: list[Path], network: Network, progress: Progress) -> list[View
 
 
 def digest(network: Network) -> str:
-    """A backbone's identity: of its weights, not of its name."""
+    """A backbone's identity: of its layers, not of its name."""
     from kernels import network_file
 
-    _, arrays = network_file.describe(network)
-    digest = hashlib.sha256()
+    description, arrays = network_file.describe(network)
+    digest = hashlib.sha256(repr(description["layers"]).encode())
     for name, array in sorted(arrays.items()):
         digest.update(name.encode() + array.tobytes())
     return digest.hexdigest()[:12]

@@ -16,7 +16,7 @@ from calibration.setups import Wishes
 from kernels.backends import choose
 
 BACKEND = choose("numba").backend
-NETWORK = load_backbone("base").only((8, 16))
+NETWORK = load_backbone("base").with_patches_every(8)
 SIDE_PX = 128
 
 

@@ -11,7 +11,7 @@ from kernels import reference
 from kernels.backends import choose
 from kernels.codes import gather
 
-NETWORK = load_backbone("base").only((8, 16))
+NETWORK = load_backbone("base").with_patches_every(8)
 
 
 def _patches(picture: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def test_same_bits_for_the_same_image(backend: Backend, seed: int) -> None:
         image = _random_image(seed + number, height, width)
         wanted = reference.run(network, image)
         got = executor.run(image)
-        assert len(got) == len(wanted) == len(network.embeddings)
+        assert len(got) == len(wanted) == len(network.spacings)
         for one, other in zip(got, wanted, strict=True):
             assert one.dtype == np.uint64
             np.testing.assert_array_equal(one, other)
@@ -151,7 +151,7 @@ def test_wrong_shapes_are_refused(backend: Backend) -> None:
     index = backend.index(np.zeros((3, 2), np.uint64))
     with pytest.raises(ShapeError, match="codes of 1 words for a bank of 2"):
         index.nearest([np.zeros((1, 3, 1), np.uint64)])
-    with pytest.raises(ShapeError, match="one per stride"):
+    with pytest.raises(ShapeError, match="one per grid"):
         index.nearest([np.zeros((3, 2), np.uint64)])
     with pytest.raises(ShapeError, match="does not lie evenly"):
         index.nearest([np.zeros((3, 4, 1), np.uint64), np.zeros((2, 2, 1), np.uint64)])

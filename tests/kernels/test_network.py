@@ -55,6 +55,8 @@ def test_multiply_accumulates_of_a_known_network() -> None:
         ((STEM, STEM, OUT), "a second stem"),
         ((STEM, random_block(RNG, 128, 128, 3, 1), OUT), "reads 128 channels of a stream of 64"),
         ((STEM, Embedding(8, OUT.levels)), "says stride 8, stands at stride 4"),
+        ((STEM, replace(OUT, every=3)), "a patch every 3 positions"),
+        ((STEM, replace(OUT, every=2), OUT), "become finer along it"),
         ((STEM, Embedding(4, np.zeros((1, 128), np.int32))), "for 64 channels"),
         ((STEM, Embedding(4, np.zeros((0, 64), np.int32))), "for 64 channels"),
         ((STEM, replace(BLOCK, stride=3), OUT), "strides are 1 or 2"),
@@ -83,15 +85,24 @@ def test_layers_that_do_not_fit(
         Network("bad", layers)
 
 
-def test_only_the_embeddings_asked_for_and_what_they_need() -> None:
-    network = random_network(6, blocks=6)
-    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    everything = reference.run(network, image)
-    assert [e.stride for e in network.embeddings] == [8, 16]
-    for embedding, wanted in zip(network.embeddings, everything, strict=True):
-        part = network.only({embedding.stride})
-        assert part.layers[-1] is embedding
-        (got,) = reference.run(part, image)
-        np.testing.assert_array_equal(got, wanted)
-    with pytest.raises(ShapeError, match="no embedding at stride"):
-        network.only({128})
+def test_finer_embeddings_are_seen_at_the_patches() -> None:
+    block = random_block(RNG, 64, 64, kernel=3, stride=2)
+    coarse = Embedding(8, RNG.normal(0, 900, (2, 64)).astype(np.int32))
+    every = Network("every", (STEM, OUT, block, coarse))
+    apart = every.with_patches_every(8)
+    image = RNG.integers(0, 256, (16, 32, 3)).astype(np.uint8)
+    fine, wanted = reference.run(every, image)
+    (got,) = reference.run(apart, image)
+    assert every.spacings == (4, 8)
+    assert apart.spacings == (8,)
+    np.testing.assert_array_equal(got[..., :1], fine[1::2, 1::2])
+    np.testing.assert_array_equal(got[..., 1:], wanted)
+    with pytest.raises(ShapeError, match="a patch every 4 positions"):
+        every.with_patches_every(16)
+
+
+def test_pictures_are_whole_patches() -> None:
+    network = Network("n", (STEM, replace(OUT, every=2)))
+    assert network.size_multiple == 8
+    with pytest.raises(ShapeError, match="multiples of 8"):
+        network.check_image_size(8, 12)
