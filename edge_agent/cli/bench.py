@@ -90,10 +90,12 @@ def _measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         return shrink.measure(rounds)
     if arguments.what == "network":
         from calibration.backbones import DEFAULT, load_backbone
+        from calibration.setups import PATCH_PX
         from edge_agent.bench import network
 
         backbone = load_backbone(arguments.backbone or DEFAULT)
-        return network.measure(backbone, arguments.side, rounds)
+        seen = backbone.with_patches_every(PATCH_PX)
+        return network.measure(seen, arguments.side, rounds)
     return _inspections(arguments, rounds)
 
 
