@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kernels.bits import words_for
 from kernels.errors import ShapeError
+from kernels.network import Embedding, Network
 
 
 def gather(codes: Sequence[np.ndarray]) -> np.ndarray:
@@ -52,6 +54,35 @@ def by_grid(codes: Sequence[np.ndarray]) -> list[np.ndarray]:
     for code in codes:
         grids.setdefault(code.shape[:2], []).append(code)
     return [np.ascontiguousarray(np.concatenate(parts, axis=2)) for parts in grids.values()]
+
+
+class Room:
+    """Memory for the codes of a picture, allocated once, into which embeddings write theirs.
+
+    Args:
+        network: whose embeddings.
+        height, width: of the pictures, in pixels.
+
+    Attributes:
+        codes: one array per grid, as :func:`by_grid` gives them.
+    """
+
+    def __init__(self, network: Network, height: int, width: int) -> None:
+        words = dict.fromkeys(network.spacings, 0)
+        for layer in network.embeddings:
+            words[layer.spacing] += words_for(layer.bits)
+        self.codes = [
+            np.empty((height // spacing, width // spacing, count), np.uint64)
+            for spacing, count in words.items()
+        ]
+        self._of_spacing = dict(zip(words, self.codes, strict=True))
+        self._next_word = dict.fromkeys(words, 0)
+
+    def take(self, layer: Embedding) -> tuple[np.ndarray, int]:
+        """Where the next embedding writes: the array of its grid, and its first word there."""
+        word = self._next_word[layer.spacing]
+        self._next_word[layer.spacing] += words_for(layer.bits)
+        return self._of_spacing[layer.spacing], word
 
 
 def check_codes(codes: Sequence[np.ndarray]) -> None:

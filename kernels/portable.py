@@ -160,18 +160,20 @@ def threshold(stream, levels, border, out):
 
 
 @kernel
-def embedding(stream, levels, every, out):
+def embedding(stream, levels, every, out, word):
     """``reference.embedding``.
 
     Args:
         stream: int16 (h, w, c).
         levels: int32 (n, c).
         every: positions per patch.
-        out: uint64 (h / every, w / every, n * c / 64), written.
+        out: uint64 (h / every, w / every, words), of which n * c / 64 are written.
+        word: the first of them.
     """
     height, width, channels = stream.shape
     columns = np.empty((width, channels), np.int32)
     flags = np.empty(levels.size, np.uint8)
+    words = levels.size // 64
     for row in range(every - 1, height, every):
         above, below = max(row - 1, 0), min(row + 1, height - 1)
         for column in range(width):
@@ -186,7 +188,7 @@ def embedding(stream, levels, every, out):
                 total = columns[left, channel] + columns[column, channel] + columns[right, channel]
                 for level in range(levels.shape[0]):
                     flags[level * channels + channel] = total > levels[level, channel]
-            _pack_row(flags, out[row // every, column // every])
+            _pack_row(flags, out[row // every, column // every, word : word + words])
 
 
 @kernel

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.console import add_backend, add_json, print_json, sentence_of
+from edge_agent.cli.console import add_backend, add_json, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
             image = read_image(path)
             inspection = detector.inspect(image)
         except (UnreadableImage, ImageMismatch) as error:
-            sentence = sentence_of(error)
+            sentence = str(error)
             named = sentence if str(path) in sentence else f"{path}: {sentence}"
             print(f"edge-agent inspect: {named}", file=sys.stderr)
             continue
@@ -81,9 +82,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _heat_map_names(files: Sequence[Path]) -> dict[Path, str]:
-    """Of files, by which none overwrites another's: with their folder where that is needed."""
-    stems = Counter(file.stem for file in set(files))
-    return {
-        file: f"{file.stem if stems[file.stem] == 1 else '-'.join(file.parts[-2:])}.heatmap.png"
-        for file in files
+    """Of files, by which none overwrites another's: the way to it where that is needed."""
+    ways = {file: file.absolute() for file in files}
+    top = os.path.commonpath([way.parent for way in ways.values()])
+    stems = Counter(file.stem for file in ways)
+    names = {
+        file: file.stem if stems[file.stem] == 1 else "-".join(way.relative_to(top).parts)
+        for file, way in ways.items()
     }
+    return {file: f"{name}.heatmap.png" for file, name in names.items()}

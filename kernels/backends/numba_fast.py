@@ -10,7 +10,7 @@ from kernels import convolution, search, stem
 from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import pack, unpack, words_for
-from kernels.codes import gather
+from kernels.codes import Room, gather
 from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
@@ -46,8 +46,7 @@ class FastExecutor(Executor):
     def __init__(self, network: Network, height: int, width: int, way: str) -> None:
         super().__init__(network, height, width)
         self._lay_out = way_module(way).lay_out
-        self._codes = _codes_of(network, height, width)
-        self._next_word = dict.fromkeys(self._codes, 0)
+        self._room = Room(network, height, width)
         self._steps: list[Callable[[], object]] = []
         blocks = [layer for layer in network.layers if isinstance(layer, BinaryBlock)]
         following = iter([*blocks, None])
@@ -64,7 +63,7 @@ class FastExecutor(Executor):
         self._stem(image)
         for step in self._steps:
             step()
-        return list(self._codes.values())
+        return self._room.codes
 
     def _add_stem(self, layer: Stem, block: BinaryBlock | None) -> tuple[np.ndarray, _Signs]:
         out = aligned(np.zeros((self.height // 4, self.width // 4, layer.channels), np.int16))
@@ -105,23 +104,11 @@ class FastExecutor(Executor):
         return out, signs
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        out, word = self._codes[layer.spacing], self._next_word[layer.spacing]
-        self._next_word[layer.spacing] += words_for(layer.bits)
+        out, word = self._room.take(layer)
         sums = aligned(np.zeros(stream.shape[1:], np.int16))
         # No sum reaches the ends of int16, so that clipped levels decide the same.
         levels = aligned(np.clip(layer.levels, -32768, 32767).astype(np.int16))
         self._steps.append(lambda: stem.embedding(stream, levels, layer.every, sums, out, word))
-
-
-def _codes_of(network: Network, height: int, width: int) -> dict[int, np.ndarray]:
-    """Room for the codes of a picture, one array per spacing, finest first."""
-    words = dict.fromkeys(network.spacings, 0)
-    for layer in network.embeddings:
-        words[layer.spacing] += words_for(layer.bits)
-    return {
-        spacing: np.empty((height // spacing, width // spacing, count), np.uint64)
-        for spacing, count in words.items()
-    }
 
 
 class FastIndex(Index):

@@ -9,7 +9,7 @@ import numpy as np
 from kernels import portable
 from kernels.backends.base import Executor, FlatIndex
 from kernels.bits import words_for
-from kernels.codes import by_grid
+from kernels.codes import Room
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 
@@ -21,7 +21,7 @@ class PortableExecutor(Executor):
 
     def __init__(self, network: Network, height: int, width: int) -> None:
         super().__init__(network, height, width)
-        self._codes: list[np.ndarray] = []
+        self._room = Room(network, height, width)
         self._steps: list[_Step] = []
         stream = np.empty(0, np.int16)
         for layer in network.layers:
@@ -36,7 +36,7 @@ class PortableExecutor(Executor):
         self._stem(image)
         for step in self._steps:
             step()
-        return by_grid(self._codes)
+        return self._room.codes
 
     def _add_stem(self, layer: Stem) -> np.ndarray:
         out = np.empty((self.height // 4, self.width // 4, layer.channels), np.int16)
@@ -75,11 +75,8 @@ class PortableExecutor(Executor):
         return out
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
-        height, width, _ = stream.shape
-        every = layer.every
-        out = np.empty((height // every, width // every, words_for(layer.bits)), np.uint64)
-        self._codes.append(out)
-        self._steps.append(lambda: portable.embedding(stream, layer.levels, every, out))
+        out, word = self._room.take(layer)
+        self._steps.append(lambda: portable.embedding(stream, layer.levels, layer.every, out, word))
 
 
 class PortableIndex(FlatIndex):

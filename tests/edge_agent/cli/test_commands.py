@@ -130,6 +130,18 @@ def test_inspect_goes_on_after_images_that_cannot_be_judged(shop: Path, tmp_path
     ]  # fmt: skip
 
 
+def test_heat_maps_of_equal_names_do_not_overwrite_each_other(shop: Path, tmp_path: Path) -> None:
+    for number, line in enumerate(("a", "b")):
+        (tmp_path / line / "good").mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / line / "good" / "part.png"), draw_part(number))
+    maps = tmp_path / "maps"
+    folders = tmp_path / "a" / "good", tmp_path / "b" / "good"
+    _run("inspect", shop / "ring.model", *folders, "--heatmap", maps)
+    assert sorted(p.name for p in maps.iterdir()) == [
+        "a-good-part.png.heatmap.png", "b-good-part.png.heatmap.png"
+    ]  # fmt: skip
+
+
 def test_kernels_that_there_are_not_are_not_replaced(shop: Path) -> None:
     image = next((shop / "test" / "good").iterdir())
     command = [sys.executable, "-m", "edge_agent", "inspect", shop / "ring.model", image]
