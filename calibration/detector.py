@@ -132,8 +132,8 @@ class Detector:
         """
         preparation = self.model.preparation
         height, width = preparation.image_height, preparation.image_width
-        for colours in ((3,), ()):
-            frame = np.zeros((height, width + 1, *colours), np.uint8)
+        for value in ((255, 0, 0), 0):
+            frame = np.full((height, width + 1, *np.shape(value)), value, np.uint8)
             for image in (frame[:, 1:], np.ascontiguousarray(frame[:, 1:])):
                 self.inspect(image)
 

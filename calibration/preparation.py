@@ -16,6 +16,7 @@ import numpy as np
 from calibration.errors import DatasetError, ImageMismatch
 from calibration.images import same_size
 from kernels.area import shrink
+from kernels.grey import grey_of
 from kernels.light import brightened, light_of
 
 MOST_GAIN = 1.3
@@ -161,6 +162,7 @@ class Preparer:
         # One camera sends one size: to work it out takes longer than to look at the light.
         self._inspected = lru_cache(maxsize=4)(preparation.inspected)
         size = preparation.input_height, preparation.input_width
+        self._plane = np.empty((0, 0), np.uint8)
         self._grey = np.empty(size, np.uint8)
         self._fitted = np.empty((*size, 3), np.uint8)
         self._lit = np.empty((*size, 3), np.uint8)
@@ -178,14 +180,24 @@ class Preparer:
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
         """
-        cropped = image[self._inspected(image.shape, image.dtype)]
-        if cropped.ndim == 2:
-            grey = _resized(cropped, self._grey)
-            fitted = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, self._fitted)
-        else:
-            fitted = _resized(cropped, self._fitted)
+        fitted = self._fitted_to_input(image[self._inspected(image.shape, image.dtype)])
         gain = self._gain_of(fitted)
         return brightened(fitted, gain, self._lit), gain
+
+    def _fitted_to_input(self, cropped: np.ndarray) -> np.ndarray:
+        if cropped.shape == self._fitted.shape:
+            return cropped
+        grey = cropped if cropped.ndim == 2 else self._grey_of(cropped)
+        if grey is None:
+            return _resized(cropped, self._fitted)
+        return cv2.cvtColor(_resized(grey, self._grey), cv2.COLOR_GRAY2BGR, self._fitted)
+
+    def _grey_of(self, cropped: np.ndarray) -> np.ndarray | None:
+        """One of three equal channels: it is resized to the same bytes in a third of the time."""
+        size = cropped.shape[:2]
+        if self._plane.shape != size:
+            self._plane = np.empty(size, np.uint8)
+        return grey_of(cropped, self._plane)
 
     def _gain_of(self, fitted: np.ndarray) -> float:
         wanted = self._preparation.light

@@ -14,6 +14,7 @@ from kernels import portable
 from kernels.anomaly_map import anomaly_map, gaussian
 from kernels.area import shrink
 from kernels.backends.numba import NumbaBackend
+from kernels.grey import grey_of
 from kernels.light import brightened, light_of
 from kernels.network import BinaryBlock, Embedding, Network, Stem
 
@@ -52,6 +53,8 @@ def _every_picture() -> None:
             shrink(image, 5, 5)
             brightened(image, 1.25, np.empty(image.shape, np.uint8))
             light_of(image)
+            if image.ndim == 3:
+                grey_of(image)
 
 
 def _every_layer() -> Network:

@@ -67,6 +67,21 @@ def test_grey_is_spread_over_three_channels() -> None:
     assert (prepared == 77).all()
 
 
+@pytest.mark.parametrize("pixels", [48 * 32, 160 * 112], ids=["shrunk", "enlarged"])
+def test_three_equal_channels_are_prepared_like_any_three(pixels: int) -> None:
+    """A picture of which one value has colour goes the way of all that have."""
+    grey = np.random.default_rng(5).integers(0, 256, (70, 100), dtype=np.uint8)
+    image = np.stack([grey] * 3, axis=2)
+    coloured = image.copy()
+    coloured[-1, -1, 2] ^= 1
+    preparer = Preparer(Preparation.fit((70, 100), None, pixels, 16))
+    prepared = preparer.prepare(image)[0].copy()
+    beside = preparer.prepare(coloured)[0].astype(int)
+    np.testing.assert_array_equal(prepared[:-2], beside[:-2])
+    assert np.abs(prepared - beside).max() <= 1
+    np.testing.assert_array_equal(prepared, preparer.prepare(grey)[0])
+
+
 def test_a_region_scales_with_an_image_of_nearly_the_taught_size() -> None:
     fitted = Preparation.fit((800, 320), Roi(0, 400, 320, 400), 256 * 256, 16)
     assert fitted.region_in(800, 320) == (0, 400, 320, 400)
