@@ -301,32 +301,50 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
 def embedding(stream, levels, every, sums, out, word):
     """``reference.embedding``.
 
+    Each row is clipped and summed across once, and three of them down for a row of patches.
+
     Args:
         stream: int16 (h, w, c).
         levels: int16 (n, c); what lies outside int16 is clipped to it, no sum being there.
-        every: positions per patch.
-        sums: int16 (w, c), scratch.
+        every: positions per patch, 1 or 2.
+        sums: int16 (3, w, c), scratch.
         out: uint64 (h / every, w / every, words), of which n * c / 64 are written.
         word: the first of them.
     """
     height, width, channels = stream.shape
-    low, high = repeat(np.int16(-nw.STREAM_CLIP)), repeat(np.int16(nw.STREAM_CLIP))
     pitch = width * channels
     panels = channels // LANES
-    for row in range(every - 1, height, every):
+    summed = 0
+    for y in range(out.shape[0]):
+        row = (y + 1) * every - 1
         above, below = max(row - 1, 0), min(row + 1, height - 1)
-        for place in range(0, pitch, LANES):
-            one = minimum(maximum(load(stream, above * pitch + place), low), high)
-            two = minimum(maximum(load(stream, row * pitch + place), low), high)
-            three = minimum(maximum(load(stream, below * pitch + place), low), high)
-            store(sums, place, add(add(one, two), three))
-        for column in range(every - 1, width, every):
-            left, right = max(column - 1, 0) * channels, min(column + 1, width - 1) * channels
-            y, x = row // every, column // every
+        for other in range(max(summed, above), below + 1):
+            _sum_across(stream, other * pitch, every, sums, other % 3 * pitch)
+        summed = below + 1
+        one, two, three = above % 3 * pitch, row % 3 * pitch, below % 3 * pitch
+        for x in range(out.shape[1]):
+            column = (x + 1) * every - 1
             for panel in range(panels):
-                first = panel * LANES
-                total = add(load(sums, left + first), load(sums, column * channels + first))
-                total = add(total, load(sums, right + first))
+                at = column * channels + panel * LANES
+                total = add(load(sums, one + at), load(sums, two + at))
+                total = add(total, load(sums, three + at))
                 for number in range(levels.shape[0]):
-                    level = load(levels, number * channels + first)
+                    level = load(levels, number * channels + panel * LANES)
                     out[y, x, word + number * panels + panel] = greater(total, level)
+
+
+@inlined
+def _sum_across(stream, first, every, sums, to):
+    # Three neighbours of a row that begins at ``first``, clipped, at patches' own columns.
+    _, width, channels = stream.shape
+    low, high = repeat(np.int16(-nw.STREAM_CLIP)), repeat(np.int16(nw.STREAM_CLIP))
+    for place in range(0, channels, LANES):
+        middle = minimum(maximum(load(stream, first + place), low), high)
+        left = middle
+        for column in range(width):
+            at = min(column + 1, width - 1) * channels + place
+            right = minimum(maximum(load(stream, first + at), low), high)
+            if every == 1 or column & 1:
+                total = add(add(left, middle), right)
+                store(sums, to + column * channels + place, total)
+            left, middle = middle, right

@@ -105,7 +105,7 @@ class FastExecutor(Executor):
 
     def _add_embedding(self, layer: Embedding, stream: np.ndarray) -> None:
         out, word = self._room.take(layer)
-        sums = aligned(np.zeros(stream.shape[1:], np.int16))
+        sums = aligned(np.zeros((3, *stream.shape[1:]), np.int16))
         # No sum reaches the ends of int16, so that clipped levels decide the same.
         levels = aligned(np.clip(layer.levels, -32768, 32767).astype(np.int16))
         self._steps.append(lambda: stem.embedding(stream, levels, layer.every, sums, out, word))
