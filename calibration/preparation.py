@@ -164,6 +164,7 @@ class Preparer:
         size = preparation.input_height, preparation.input_width
         self._plane = np.empty((0, 0), np.uint8)
         self._grey = np.empty(size, np.uint8)
+        self._grey_lit = np.empty(size, np.uint8)
         self._fitted = np.empty((*size, 3), np.uint8)
         self._lit = np.empty((*size, 3), np.uint8)
 
@@ -180,17 +181,21 @@ class Preparer:
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
         """
-        fitted = self._fitted_to_input(image[self._inspected(image.shape, image.dtype)])
-        gain = self._gain_of(fitted)
-        return brightened(fitted, gain, self._lit), gain
-
-    def _fitted_to_input(self, cropped: np.ndarray) -> np.ndarray:
+        cropped = image[self._inspected(image.shape, image.dtype)]
         if cropped.shape == self._fitted.shape:
-            return cropped
+            return self._lit_evenly(cropped, self._lit)
         grey = cropped if cropped.ndim == 2 else self._grey_of(cropped)
         if grey is None:
-            return _resized(cropped, self._fitted)
-        return cv2.cvtColor(_resized(grey, self._grey), cv2.COLOR_GRAY2BGR, self._fitted)
+            return self._lit_evenly(_resized(cropped, self._fitted), self._lit)
+        lit, gain = self._lit_evenly(_resized(grey, self._grey), self._grey_lit)
+        return cv2.cvtColor(lit, cv2.COLOR_GRAY2BGR, self._fitted), gain
+
+    def _lit_evenly(self, fitted: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, float]:
+        wanted = self._preparation.light
+        if not wanted:
+            return fitted, 1.0
+        gain = min(max(wanted / max(light_of(fitted), 1), 1 / MOST_GAIN), MOST_GAIN)
+        return brightened(fitted, gain, out), gain
 
     def _grey_of(self, cropped: np.ndarray) -> np.ndarray | None:
         """One of three equal channels: it is resized to the same bytes in a third of the time."""
@@ -198,13 +203,6 @@ class Preparer:
         if self._plane.shape != size:
             self._plane = np.empty(size, np.uint8)
         return grey_of(cropped, self._plane)
-
-    def _gain_of(self, fitted: np.ndarray) -> float:
-        wanted = self._preparation.light
-        if not wanted:
-            return 1.0
-        gain = wanted / max(light_of(fitted), 1)
-        return min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
 
 
 def _resized(image: np.ndarray, out: np.ndarray) -> np.ndarray:
