@@ -3,7 +3,7 @@
 Recipe distill: a binary student learns from float teachers on natural images. The run lives in a
 folder of its own; stopped at any moment, the same command goes on where it was. At the end the
 backbone and the log of its losses are written. Recipe average: one backbone out of a run and others
-that began as it.
+that began as it. Recipe shorten: a backbone without some of its blocks.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     average = recipes.add_parser("average", help="average runs that began as the first of them")
     average.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="folders of the runs")
     average.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+    _add_shorten(recipes.add_parser("shorten", help="leave out blocks of a backbone"))
 
 
-def _add_distill(parser: argparse.ArgumentParser) -> None:
+def _add_photographs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photographs",
         type=Path,
@@ -29,6 +30,31 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="natural images: caltech101.zip, grocery.zip, clothing.zip",
     )
+
+
+def _add_shorten(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backbone", type=Path, metavar="WHOLE.bnn")
+    parser.add_argument(
+        "--without",
+        type=int,
+        nargs="+",
+        required=True,
+        metavar="N",
+        help="numbers of the blocks to leave out, from 0",
+    )
+    _add_photographs(parser)
+    parser.add_argument(
+        "--run",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of a run, which has them decoded, or for them (1.2 GB)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+
+
+def _add_distill(parser: argparse.ArgumentParser) -> None:
+    _add_photographs(parser)
     parser.add_argument(
         "--teachers", type=Path, required=True, metavar="DIR", help="the teachers' .tflite files"
     )
@@ -88,6 +114,10 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.recipe == "shorten":
+        _shorten(arguments)
+        print(f"{arguments.output} is written")
+        return 0
     from edge_agent.errors import MissingExtra
 
     try:
@@ -112,6 +142,22 @@ def _average(arguments: argparse.Namespace) -> bool:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return True
+
+
+def _shorten(arguments: argparse.Namespace) -> None:
+    from calibration.training.crops import Crops, Photographs
+    from calibration.training.shorten import PICTURE_PX, export_shorter
+    from edge_agent.errors import ConfigError
+    from kernels.backends import choose
+
+    photographs = Photographs(arguments.photographs, arguments.run / "cache")
+    crops = Crops(photographs, PICTURE_PX, seed=0)
+    try:
+        export_shorter(
+            arguments.backbone, arguments.without, crops, choose().backend, arguments.output
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _distill(arguments: argparse.Namespace) -> bool:

@@ -45,5 +45,5 @@ fi
 
 echo "the kernels' tests on aarch64:"
 arm -m pytest -p no:cacheprovider -W default -k "numba or not backend" \
-    tests/kernels/test_area.py tests/kernels/test_binary_convolution.py tests/kernels/test_light.py \
-    tests/kernels/test_portable.py tests/contract/test_backends.py
+    tests/kernels/test_area.py tests/kernels/test_binary_convolution.py tests/kernels/test_grey.py \
+    tests/kernels/test_light.py tests/kernels/test_portable.py tests/contract/test_backends.py
