@@ -218,7 +218,7 @@ class _Judge:
         grids = [views.plain for views in candidate.bank_views]
         learnt = [grid for views in candidate.bank_views for grid in views.learnt(pose)]
         rng = np.random.default_rng(seed)
-        bank = choose_bank(learnt, self._forced.entries(pose.window), rng, pose.window)
+        bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.window)
         near = bank.neighbourhoods(*grids[0].shape[:2])
         self._index = candidate.backend.index(bank.patches, near)
         self._scoring = self._forced.scoring(pose, np.stack([self._smooth(grid) for grid in grids]))
