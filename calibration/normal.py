@@ -55,9 +55,11 @@ class NormalSettings:
 
     def entries(self, pose: Pose) -> int:
         """Size of a bank of parts that come like this."""
+        if self.bank_entries:
+            return self.bank_entries
         if pose.window:
-            return self.bank_entries or _WINDOW_ENTRIES
-        return self.bank_entries or (_TURNED_ENTRIES if pose.turned else _ENTRIES)
+            return _WINDOW_ENTRIES
+        return _TURNED_ENTRIES if pose.turned else _ENTRIES
 
     def scoring(self, pose: Pose, known: np.ndarray) -> Scoring:
         """How distances become a map, before drift is looked at.

@@ -85,9 +85,9 @@ def shorten(
                 " follows cannot do without it"
             )
     left_out = {blocks[number][0] for number in without}
-    kept = [i for i in range(len(network.layers)) if i not in left_out]
-    shorter = Network(network.name, tuple(network.layers[i] for i in kept))
-    first = sum(i < min(left_out, default=len(network.layers)) for i in kept)
+    kept = tuple(layer for i, layer in enumerate(network.layers) if i not in left_out)
+    shorter = Network(network.name, kept)
+    first = min(left_out, default=len(network.layers))  # what lies before keeps its number
     return _as_often_set(
         shorter, first, _times_clear(network, pictures, backend), pictures, backend
     )

@@ -94,7 +94,7 @@ def test_what_comes_before_stays_as_it_was() -> None:
     assert len(shorter.layers) == len(whole.layers) - 1
 
 
-def test_without_nothing_left_out_it_is_the_same() -> None:
+def test_with_nothing_left_out_it_is_the_same() -> None:
     whole = _whole()
     same = shorten(whole, [], _pictures(), _BACKEND)
     for levels, own in zip(_levels(same), _levels(whole), strict=True):
