@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from numba import njit
+from numba import njit, typeof
 from numba.core import config
 
 
@@ -38,3 +41,14 @@ kernel = njit(cache=True, nogil=True)
 
 inlined = njit(nogil=True, forceinline=True)
 """A part of kernels, compiled into each."""
+
+
+def bound(function: Any, *arguments: object) -> Callable[[], object]:
+    """A call of a kernel with arguments that stay the same.
+
+    It takes half the time to enter: Numba looks at the type of every argument of every call, which
+    is most of a microsecond where there are a dozen.
+    """
+    signature = tuple(typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
+    function.compile(signature)
+    return partial(function.overloads[signature].entry_point, *arguments)

@@ -11,6 +11,7 @@ from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import pack, unpack, words_for
 from kernels.codes import Room, gather
+from kernels.compiled import bound
 from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
@@ -87,7 +88,8 @@ class FastExecutor(Executor):
         parameters = np.stack([layer.slope, layer.offset, layer.leak << 7]).astype(np.int16)
         shift = slope_shift(layer.count)
         self._steps.append(
-            lambda: convolution.convolve_to_stream(
+            bound(
+                convolution.convolve_to_stream,
                 weights,
                 read.bits,
                 layer.kernel,
@@ -108,7 +110,8 @@ class FastExecutor(Executor):
         sums = aligned(np.zeros((3, *stream.shape[1:]), np.int16))
         # No sum reaches the ends of int16, so that clipped levels decide the same.
         levels = aligned(np.clip(layer.levels, -32768, 32767).astype(np.int16))
-        self._steps.append(lambda: stem.embedding(stream, levels, layer.every, sums, out, word))
+        step = bound(stem.embedding, stream, levels, layer.every, sums, out, word)
+        self._steps.append(step)
 
 
 class FastIndex(Index):
