@@ -14,11 +14,12 @@ import numpy as np
 from calibration.memory_bank import MemoryBank, choose_bank
 from calibration.progress import Progress
 from kernels.backends import Backend
+from kernels.neighbourhoods import Cells
 
 Measure = Callable[[np.ndarray], np.ndarray]
 """Patches of a part (rows, columns, ...) -> their distances to the bank (rows, columns).
 
-Without a window the grid may be turned."""
+Without square cells the grid may be turned."""
 
 
 class Comparison(Protocol):
@@ -29,7 +30,7 @@ class Comparison(Protocol):
         grids: Sequence[np.ndarray],
         entries: int,
         rng: np.random.Generator,
-        window: int,
+        cells: Cells | None,
         progress: Progress,
     ) -> MemoryBank:
         """A bank of at most so many entries; see :func:`calibration.memory_bank.choose_bank`."""
@@ -53,11 +54,11 @@ class BitComparison:
         grids: Sequence[np.ndarray],
         entries: int,
         rng: np.random.Generator,
-        window: int,
+        cells: Cells | None,
         progress: Progress,
     ) -> MemoryBank:
         """Grids are uint64 (rows, columns, words)."""
-        return choose_bank(grids, entries, rng, window, progress)
+        return choose_bank(grids, entries, rng, cells, progress)
 
     def measure(self, bank: MemoryBank, rows: int, columns: int) -> Measure:
         """Distances are in bits."""

@@ -4,8 +4,8 @@ Greedy k-centre selection in Hamming space (Roth et al., PatchCore, 2022, algori
 adds the patch that is farthest from everything chosen so far. Nothing in the good images is then
 farther from the bank than the last step's distance.
 
-With a *window*, the grid of patches is divided into square cells. Every cell keeps entries of its
-own, and a patch is compared with those of its own cell and the eight around it only.
+With a *window*, the grid of patches is divided into cells. Every cell keeps entries of its own, and
+a patch is compared with those of its own cell and of those next to it only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from calibration.progress import Progress, silent
 from kernels import portable
 from kernels.bits import unpack
-from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
+from kernels.neighbourhoods import Cells, Neighbourhoods
 
 _CANDIDATES = 120_000
 _PANEL = 64  # entries that the fast searches compare at once
@@ -34,13 +34,13 @@ class MemoryBank:
 
     Attributes:
         patches: uint64 (m, words).
-        window: side of the cells, in patches; 0 where every patch is compared with every entry.
-        cells: int32 (m,), the cell each entry came from; all 0 without a window.
+        cells: that grids are divided into; None where every patch is compared with every entry.
+        cell_of_entry: int32 (m,), ascending, where each came from; all 0 without cells.
     """
 
     patches: np.ndarray
-    window: int
-    cells: np.ndarray
+    cells: Cells | None
+    cell_of_entry: np.ndarray
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -50,28 +50,33 @@ class MemoryBank:
         """Bits of a patch."""
         return int(self.patches.shape[1]) * 64
 
+    @property
+    def window(self) -> int:
+        """Side of the cells, in patches; 0 without."""
+        return self.cells.side if self.cells else 0
+
     def neighbourhoods(self, rows: int, columns: int) -> Neighbourhoods | None:
         """What the patches of a grid are compared with; None for everything."""
-        if not self.window:
+        if not self.cells:
             return None
-        return Neighbourhoods.around(self.cells, rows, columns, self.window)
+        return Neighbourhoods.around(self.cell_of_entry, rows, columns, self.cells)
 
 
 def choose_bank(
     grids: Sequence[np.ndarray],
     entries: int,
     rng: np.random.Generator,
-    window: int = 0,
+    cells: Cells | None = None,
     progress: Progress = silent,
     spread: Spread | None = None,
 ) -> MemoryBank:
     """Select representative patches.
 
     Args:
-        grids: uint64 (rows, columns, words) each; of one size where there is a window.
+        grids: uint64 (rows, columns, words) each; of one size where there are square cells.
         entries: how many to keep at most.
         rng: picks the first entry and, from very many patches, the candidates.
-        window: side of the cells, in patches; 0 for none.
+        cells: that grids are divided into, if they are.
         progress: shows how far it is.
         spread: what selects; by default greedy k-centre in Hamming space.
 
@@ -79,21 +84,19 @@ def choose_bank(
         A bank without repeats (within a cell).
     """
     spread = spread or spread_bits
-    rows, columns, words = grids[0].shape
-    flat = np.concatenate([grid.reshape(-1, words) for grid in grids])
-    if not window:
+    flat = np.concatenate([grid.reshape(-1, grid.shape[2]) for grid in grids])
+    if not cells:
         chosen = spread(flat, entries, rng, progress)
-        return MemoryBank(chosen, 0, np.zeros(len(chosen), np.int32))
-    patches = flat.reshape(len(grids), rows * columns, words)
-    cell_of_patch = cells_of_grid(rows, columns, window)
-    _, cells = cell_count(rows, columns, window)
-    share = max(1, entries // cells)
-    kept = [
-        spread(patches[:, cell_of_patch == cell].reshape(-1, words), share, rng, silent)
-        for cell in progress(range(cells), "choosing the bank", cells)
-    ]
-    numbers = np.repeat(np.arange(cells, dtype=np.int32), [len(part) for part in kept])
-    return MemoryBank(np.concatenate(kept), window, numbers)
+        return MemoryBank(chosen, None, np.zeros(len(chosen), np.int32))
+    cell_of_patch = np.concatenate([cells.of_grid(*grid.shape[:2]) for grid in grids])
+    order = np.argsort(cell_of_patch, kind="stable")
+    sizes = np.bincount(cell_of_patch)
+    inside = np.split(order, np.cumsum(sizes)[:-1])
+    shares = np.maximum(1, entries * sizes // len(flat))
+    numbers = progress(range(len(sizes)), "choosing the bank", len(sizes))
+    kept = [spread(flat[inside[cell]], int(shares[cell]), rng, silent) for cell in numbers]
+    of_entry = np.repeat(np.arange(len(sizes), dtype=np.int32), [len(part) for part in kept])
+    return MemoryBank(np.concatenate(kept), cells, of_entry)
 
 
 def _alike_together(patches: np.ndarray) -> np.ndarray:

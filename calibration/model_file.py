@@ -14,6 +14,7 @@ from calibration.scoring import Scoring
 from calibration.threshold import Threshold
 from kernels import container, network_file
 from kernels.errors import DamagedFile, KernelError
+from kernels.neighbourhoods import Cells
 from kernels.network import Network
 
 
@@ -64,6 +65,7 @@ def save(path: Path, model: Model) -> str:
         "network": description,
         "preparation": asdict(model.preparation),
         "window": model.bank.window,
+        "rings": bool(model.bank.cells and model.bank.cells.rings),
         "smoothing": model.scoring.smoothing,
         "usual_median": model.scoring.usual_median,
         "threshold": asdict(model.threshold),
@@ -72,7 +74,7 @@ def save(path: Path, model: Model) -> str:
         "origin": model.origin,
     }
     members = {f"network/{name}": array for name, array in arrays.items()}
-    members |= {"bank": model.bank.patches, "bank_cells": model.bank.cells}
+    members |= {"bank": model.bank.patches, "bank_cells": model.bank.cell_of_entry}
     members |= {"place": model.scoring.place, "good_scores": model.good_scores}
     return container.write(path, container.MODEL, manifest, members)
 
@@ -91,10 +93,12 @@ def load(path: Path) -> Model:
         own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
         preparation = dict(manifest["preparation"])
         preparation["roi"] = Roi(**preparation["roi"])
+        window = manifest["window"]
+        cells = Cells(window, manifest.get("rings", False)) if window else None
         return Model(
             network=network_file.assemble(manifest["network"], own),
             preparation=Preparation(**preparation),
-            bank=MemoryBank(arrays["bank"], manifest["window"], arrays["bank_cells"]),
+            bank=MemoryBank(arrays["bank"], cells, arrays["bank_cells"]),
             scoring=Scoring(
                 manifest["smoothing"], arrays["place"], float(manifest["usual_median"])
             ),

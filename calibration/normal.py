@@ -23,10 +23,14 @@ from calibration.views import Views
 
 FOLDS = 5
 
-_ENTRIES = 4000
-_TURNED_ENTRIES = 2560  # 40 panels: found as much as 2,000 to 4,000, on two kinds of such parts
-_WINDOW_ENTRIES = 16_000
-_MAPS_FOR_PLACE = 150
+# By whether there is a window, and whether parts turn. Without a window 2,560 entries of parts that
+# turn find as much as 2,000 to 4,000; of 8,000 in rings a patch meets about as many.
+_ENTRIES = {
+    (False, False): 4000,
+    (False, True): 2560,
+    (True, False): 16_000,
+    (True, True): 8000,
+}
 # Pictures drift if their medians vary, and to allow for it makes parts alike. Much of the one makes
 # up for little of the other: the standard deviation of the logarithm of the medians, times the
 # share by which the spread of the unseen scores shrinks.
@@ -39,10 +43,11 @@ class NormalSettings:
 
     Attributes:
         smoothing: sigma of the Gaussian over the anomaly map, in patches.
-        bank_entries: size of the memory bank; None for 4,000, 2,560 where parts come in any
-            orientation, or 16,000 with a window.
+        bank_entries: size of the memory bank; None for 16,000 with a window, 8,000 with one of
+            rings, 2,560 for parts in any orientation without places, and 4,000 for others.
         window: side of the cells that the part is divided into, in patches, each compared with its
-            surroundings only: for parts that come in one pose. 0 compares everything.
+            surroundings only: for parts that come in one pose, or turn in place. 0 compares
+            everything.
         turned: whether the bank knows the good parts turned, too: for parts in any orientation.
         drift: whether maps are divided by how far the whole picture is off.
     """
@@ -55,22 +60,19 @@ class NormalSettings:
 
     def entries(self, pose: Pose) -> int:
         """Size of a bank of parts that come like this."""
-        if self.bank_entries:
-            return self.bank_entries
-        if pose.window:
-            return _WINDOW_ENTRIES
-        return _TURNED_ENTRIES if pose.turned else _ENTRIES
+        return self.bank_entries or _ENTRIES[pose.window > 0, pose.turned]
 
-    def scoring(self, pose: Pose, known: np.ndarray) -> Scoring:
+    def scoring(self, pose: Pose, unseen: np.ndarray) -> Scoring:
         """How distances become a map, before drift is looked at.
 
         Args:
             pose: how parts come.
-            known: float32 (n, rows, columns), smoothed distances of good parts to a bank of them.
+            unseen: float32 (n, rows, columns), smoothed distances of good parts to others.
         """
-        # Whatever lies in a place of a part that turns lies elsewhere on the next one.
-        place = np.ones(known.shape[1:], np.float32) if pose.turned else place_of(known)
-        return Scoring(self.smoothing, place)
+        if pose.turned and not pose.window:
+            # Whatever lies in a place of such a part lies elsewhere on the next one.
+            return Scoring(self.smoothing, np.ones(unseen.shape[1:], np.float32))
+        return Scoring(self.smoothing, place_of(unseen, all_around=pose.turned))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +123,7 @@ def describe(
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     unseen = folds.unseen(pose)
     bank = folds.bank(parts, pose)
-    known = folds.maps(folds.measure(bank), parts[:_MAPS_FOR_PLACE], "weighing places")
-    scoring = settings.scoring(pose, known)
+    scoring = settings.scoring(pose, unseen)
     return _with_drift(unseen / scoring.place, bank, pose, scoring, settings, reason)
 
 
@@ -147,7 +148,7 @@ class _Folds:
         rng = np.random.default_rng(self._seed)
         grids = [grid for views in parts for grid in views.learnt(pose)]
         entries = self._settings.entries(pose)
-        return self._comparison.choose(grids, entries, rng, pose.window, self._progress)
+        return self._comparison.choose(grids, entries, rng, pose.cells, self._progress)
 
     def measure(self, bank: MemoryBank) -> Measure:
         return self._comparison.measure(bank, *self._parts[0].plain.shape[:2])

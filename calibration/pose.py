@@ -1,13 +1,19 @@
 """How parts come before the camera, and what a patch is compared with because of it.
 
-- *One pose*: a patch is compared with those from around its place only (a window): what is normal
-  in one corner of a part is a defect in another. It is several times faster, too.
-- *Any orientation*: a patch is compared with all of the good parts, and with these turned by a
-  quarter, a half and three quarters: that a pattern was never seen in this direction says nothing.
-- *One way round*: a patch is compared with all of the good parts as they are.
+What is normal in one place of a part is a defect in another. So a patch is compared with those from
+around its place only (a *window*), which is several times faster, too:
 
-Good parts held out tell which. If parts come in any orientation, a turned picture of one is as good
-a sample of them as the picture itself, and lies as close to the others; else it looks strange.
+- *One pose*: a place is where it is in the picture.
+- *Turning in place*: parts come in any orientation, around the middle of the picture. A place is as
+  far from there as it always was. The good parts are learnt turned by a quarter, a half and three
+  quarters as well: that a pattern was never seen in this direction says nothing.
+
+Parts that lie anywhere have no places, and are compared with all of the good parts, with these as
+they are if they come *one way round*, turned as well if they come in *any orientation*.
+
+Good parts held out tell which. If parts turn, a turned picture of one is as good a sample of them
+as the picture itself, and lies as close to the others; else it looks strange. If they have places,
+what is around these is as close as all of the others are.
 """
 
 from __future__ import annotations
@@ -15,15 +21,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernels.neighbourhoods import Cells
+
 WINDOW = 2
-"""Side of the cells of a window, in patches."""
+"""Side of the cells of a window, or how wide its rings are, in patches."""
 
 # Against the median unseen score of parts compared with all others as they are. Turned pictures of
 # parts that turn score 0.96 to 1.06 times as much, by chance; those of other parts 1.2 to 2.6.
 _TURNED_MAY_COST = 1.1
-# A window was the better choice up to 1.10, and much the worse one at 1.19, for parts that lay
-# anywhere.
-_WINDOW_MAY_COST = 1.12
+# Against the median compared with everything. Squares were the better choice up to 1.10, and much
+# the worse one at 1.19, for parts that lay anywhere. Rings were the better choice where they cost
+# 0.95 to 0.98, and slightly the worse one for textures, of which they cost 1.00 to 1.01.
+_SQUARES_MAY_COST = 1.12
+_RINGS_MAY_COST = 0.99
 
 
 @dataclass(frozen=True)
@@ -33,39 +43,37 @@ class Pose:
     Attributes:
         window: side of the cells that a part is divided into, in patches, each compared with its
             surroundings only; 0 where a patch is compared with everything.
-        turned: whether the bank knows the good parts turned, too.
-
-    Raises:
-        ValueError: if a window is to suit parts that turn.
+        turned: whether the bank knows the good parts turned, too; cells are rings then.
     """
 
     window: int = 0
     turned: bool = False
 
-    def __post_init__(self) -> None:
-        if self.window and self.turned:
-            raise ValueError("parts that turn have no places: a window does not suit them")
+    @property
+    def cells(self) -> Cells | None:
+        """That a part is divided into, if it is."""
+        return Cells(self.window, rings=self.turned) if self.window else None
 
     @property
     def words(self) -> str:
         """For people."""
-        if self.window:
-            return "compared with what is normal around each place"
+        if not self.window:
+            turned = ", turned by quarters as well" if self.turned else ""
+            return f"compared with all of the good parts{turned}"
         if self.turned:
-            return "compared with all of the good parts, turned by quarters as well"
-        return "compared with all of the good parts"
+            return "compared with what is normal as far from the middle, turned by quarters as well"
+        return "compared with what is normal around each place"
 
 
 ONE_WAY_ROUND = Pose()
 ANY_ORIENTATION = Pose(turned=True)
 ONE_POSE = Pose(window=WINDOW)
+TURNING_IN_PLACE = Pose(window=WINDOW, turned=True)
 
 
 def forced_pose(window: int | None, turned: bool | None) -> Pose | None:
     """The pose, if what is forced leaves no choice."""
-    if window or turned or (window == 0 and turned is False):
-        return Pose(window or 0, bool(turned))
-    return None
+    return None if window is None or turned is None else Pose(window, turned)
 
 
 def choose_pose(
@@ -88,16 +96,20 @@ def choose_pose(
     forced = forced_pose(window, turned)
     if forced:
         return forced, "as asked for"
-    plain = unseen(ONE_WAY_ROUND)
-    seen = f"held-out good parts score {plain:.1f} bits compared with all others (medians)"
+    told = []
     if turned is None:
-        any_way = unseen_turned()
-        seen += f", {any_way:.1f} if they are turned"
-        if any_way <= plain * _TURNED_MAY_COST:
-            return ANY_ORIENTATION, f"{seen}: they come in any orientation"
+        plain, any_way = unseen(ONE_WAY_ROUND), unseen_turned()
+        turned = any_way <= plain * _TURNED_MAY_COST
+        come = "in any orientation" if turned else "one way round"
+        told.append(f"{plain:.1f} as they came, {any_way:.1f} turned, so they come {come}")
     if window is None:
-        nearby = unseen(ONE_POSE)
-        seen += f", {nearby:.1f} compared with their surroundings"
-        if nearby <= plain * _WINDOW_MAY_COST:
-            return ONE_POSE, f"{seen}: they come in one pose"
-    return ONE_WAY_ROUND, f"{seen}: a part's pattern turns up all over it, one way round"
+        everywhere, nearby = unseen(Pose(0, turned)), unseen(Pose(WINDOW, turned))
+        may_cost = _RINGS_MAY_COST if turned else _SQUARES_MAY_COST
+        window = WINDOW if nearby <= everywhere * may_cost else 0
+        around = "as far from the middle" if turned else "around"
+        have = "places of their own" if window else "no places: patterns turn up all over them"
+        told.append(
+            f"{everywhere:.1f} compared with all there is, {nearby:.1f} with what is {around}, so"
+            f" they have {have}"
+        )
+    return Pose(window, turned), f"held-out good parts score, in bits (medians): {'; '.join(told)}"

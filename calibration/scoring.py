@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from kernels.anomaly_map import anomaly_map, gaussian
+from kernels.neighbourhoods import Cells
 
 _LIKELY_BITS = 3.0  # added to what is expected of a place, so that a perfect one does not rule
 _PLACE_POWER = 0.5
@@ -85,15 +86,21 @@ def drift(median: float, usual_median: float) -> np.float32:
     return np.float32(min(max(factor, 1 / _MOST_DRIFT), _MOST_DRIFT))
 
 
-def place_of(smoothed: np.ndarray) -> np.ndarray:
+def place_of(smoothed: np.ndarray, *, all_around: bool = False) -> np.ndarray:
     """What maps are divided by in each place.
 
     Args:
         smoothed: float32 (n, rows, columns), maps of good parts.
+        all_around: whether places are alike that are as far from the middle: on parts that turn.
 
     Returns:
         float32 (rows, columns), 1 on average.
     """
-    expected = cv2.GaussianBlur(smoothed.mean(axis=0), (0, 0), _PLACE_BLUR_PATCHES)
+    expected = smoothed.mean(axis=0)
+    if all_around:
+        ring = Cells(1, rings=True).of_grid(*expected.shape)
+        means = np.bincount(ring, expected.ravel()) / np.bincount(ring)
+        expected = means[ring].reshape(expected.shape).astype(np.float32)
+    expected = cv2.GaussianBlur(expected, (0, 0), _PLACE_BLUR_PATCHES)
     expected = (expected + np.float32(_LIKELY_BITS)) ** np.float32(_PLACE_POWER)
     return (expected / expected.mean()).astype(np.float32)

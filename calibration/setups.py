@@ -215,21 +215,22 @@ class _Judge:
 
     def __init__(self, candidate: _Candidate, pose: Pose, seed: int) -> None:
         self._forced = candidate.forced
-        grids = [views.plain for views in candidate.bank_views]
+        rows, columns, _ = candidate.bank_views[0].plain.shape
         learnt = [grid for views in candidate.bank_views for grid in views.learnt(pose)]
         rng = np.random.default_rng(seed)
-        bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.window)
-        near = bank.neighbourhoods(*grids[0].shape[:2])
+        bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.cells)
+        near = bank.neighbourhoods(rows, columns)
         self._index = candidate.backend.index(bank.patches, near)
-        self._scoring = self._forced.scoring(pose, np.stack([self._smooth(grid) for grid in grids]))
+        unseen = np.stack([self._smooth(codes) for codes in candidate.plain])
+        self._scoring = self._forced.scoring(pose, unseen)
         self.ms: list[float] = []
 
-    def _smooth(self, grid: np.ndarray) -> np.ndarray:
-        return smooth(self._index.nearest([grid])[0], self._forced.smoothing)
+    def _smooth(self, codes: list[np.ndarray]) -> np.ndarray:
+        return smooth(self._index.nearest(codes)[0], self._forced.smoothing)
 
     def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
         """All places counting alike: of grids of any shape."""
-        return np.array([self._smooth(grid).max() for grid in grids])
+        return np.array([self._smooth([grid]).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])

@@ -3,10 +3,9 @@
 A panel of 64 entries at a time meets the queries that may meet it, so that it stays in the first
 cache. Per query one comparison of 64 distances with the best so far follows; that one of them is
 closer is rare (about the logarithm of the number of panels, per query), and only then is the entry
-looked for. Every query begins with the panel that is the likeliest to be close: one of its own
-cell, or, where there are no cells, the one whose guide is closest, guides being what most entries
-of a panel agree on. All others follow in their order; one that comes before the first, but is met
-after it, wins if equally close.
+looked for. Every query begins with the panel that is the likeliest to be close: of its own cell the
+one whose guide is closest, guides being what most entries of a panel agree on. All others follow in
+their order; one that comes before the first, but is met after it, wins if equally close.
 
 Patches of a finer stride lie in blocks under one patch of a coarser stride. What the coarse bits
 differ in is counted once for the block, and where that alone is farther than the best of every
@@ -26,7 +25,7 @@ FARTHEST = 32766
 
 
 @kernel
-def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices):
+def nearest(weights, entries, panels, runs, first_run, codes, begin, distances, indices):
     """``reference.nearest`` of whole strings of bits: the first of equally close entries.
 
     Args:
@@ -34,12 +33,12 @@ def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices
             way of counting.
         entries: int32 (64 * panels,), which entry of the bank stands where; ascending in a cell,
             except for copies of its first entry that fill its last panel.
-        boxes: int32 (n, 4), top, bottom, left and right end of the cells whose queries meet each
-            panel, in queries, panel after panel.
-        first_box: int32 (panels + 1,), in ``boxes``, of each panel.
+        panels: int32 (cells + 1,), the first panel of each cell.
+        runs: int32 (n, 3), row, first and last column + 1 of queries that meet the panels of a
+            cell, cell after cell.
+        first_run: int32 (cells + 1,), in ``runs``, of each cell.
         codes: uint64 (rows, columns, words).
-        begin: int32 (rows, columns), with which of the panels that it meets each query begins; the
-            same in all of a box.
+        begin: int32 (rows, columns), with which of the panels that it meets each query begins.
         distances: int32 (rows, columns), written.
         indices: int32 (rows, columns), written.
     """
@@ -52,43 +51,47 @@ def nearest(weights, entries, boxes, first_box, codes, begin, distances, indices
             panel = begin[row, column]
             one = count_last_window(weights, panel, codes, row, column, 1, 1)
             _keep(one, entries, panel, row, column, distances, indices)
-    for panel in range(first_box.shape[0] - 1):
-        for place in range(first_box[panel], first_box[panel + 1]):
-            top, bottom = boxes[place, 0], boxes[place, 1]
-            left, right = boxes[place, 2], boxes[place, 3]
-            tie = np.int32(panel < begin[top, left])
-            for row in range(top, bottom):
+    for cell in range(panels.shape[0] - 1):
+        for panel in range(panels[cell], panels[cell + 1]):
+            for place in range(first_run[cell], first_run[cell + 1]):
+                row, left, right = runs[place, 0], runs[place, 1], runs[place, 2]
                 for column in range(left, right - 1, 2):
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
+                    tie = np.int32(panel < begin[row, column])
                     _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
+                    tie = np.int32(panel < begin[row, column + 1])
                     _keep_if_closer(two, tie, entries, panel, row, column + 1, distances, indices)
                 if (right - left) % 2:
                     one = count_last_window(weights, panel, codes, row, right - 1, 1, 1)
+                    tie = np.int32(panel < begin[row, right - 1])
                     _keep_if_closer(one, tie, entries, panel, row, right - 1, distances, indices)
 
 
 @kernel
-def nearest_guides(guides, count, coarse, found):
-    """For each coarse patch the number of the first of the closest guides.
+def nearest_guides(guides, panel_of_guide, panels, home, coarse, begin):
+    """With which panel each coarse patch begins: the first whose guide is closest.
 
     Args:
-        guides: laid out by a way of counting, in whole panels, filled up with the first.
-        count: panels of guides.
+        guides: of all panels, cell by cell, laid out as the entries of :func:`nearest` are.
+        panel_of_guide: int32 (64 * panels of guides,), as ``entries`` there.
+        panels: int32 (cells + 1,), the first panel of guides of each cell.
+        home: int32 (rows, columns), the cell with whose panels each patch begins.
         coarse: uint64 (rows, columns, words).
-        found: int32 (rows, columns), written.
+        begin: int32 (rows, columns), written.
     """
     prepare(guides, coarse, 1)
-    rows, columns = found.shape
+    rows, columns = home.shape
     for row in range(rows):
         for column in range(columns):
             closest = np.int16(FARTHEST)
-            for panel in range(count):
+            cell = home[row, column]
+            for panel in range(panels[cell], panels[cell + 1]):
                 apart = count_last_window(guides, panel, coarse, row, column, 1, 1)
                 nearer = smallest(apart)
                 if nearer < closest:
                     closest = nearer
                     place = panel * LANES + lowest_bit(equal(apart, repeat(nearer)))
-                    found[row, column] = place
+                    begin[row, column] = panel_of_guide[place]
 
 
 @kernel
@@ -96,8 +99,9 @@ def nearest_in_blocks(
     fine_weights,
     coarse_weights,
     entries,
-    boxes,
-    first_box,
+    panels,
+    runs,
+    first_run,
     fine,
     coarse,
     begin,
@@ -110,8 +114,9 @@ def nearest_in_blocks(
         fine_weights: the first bits of the bank's entries, as for :func:`nearest`.
         coarse_weights: their other bits, likewise.
         entries: as for :func:`nearest`.
-        boxes: likewise, but in blocks.
-        first_box: likewise.
+        panels: likewise.
+        runs: likewise, but in blocks.
+        first_run: likewise.
         fine: uint64 (rows, columns, words).
         coarse: uint64 (rows / n, columns / n, words), n the side of a block.
         begin: int32 (rows / n, columns / n), as for :func:`nearest`, of each block.
@@ -128,12 +133,11 @@ def nearest_in_blocks(
             panel = begin[y, x]
             common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
             _meet(fine_weights, panel, fine, common, 0, y, x, block, entries, distances, indices)
-    for panel in range(first_box.shape[0] - 1):
-        for place in range(first_box[panel], first_box[panel + 1]):
-            top, bottom = boxes[place, 0], boxes[place, 1]
-            left, right = boxes[place, 2], boxes[place, 3]
-            for y in range(top, bottom):
-                for x in range(left, right):
+    for cell in range(panels.shape[0] - 1):
+        for panel in range(panels[cell], panels[cell + 1]):
+            for place in range(first_run[cell], first_run[cell + 1]):
+                y = runs[place, 0]
+                for x in range(runs[place, 1], runs[place, 2]):
                     if panel == begin[y, x]:
                         continue
                     common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)

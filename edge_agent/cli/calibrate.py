@@ -44,6 +44,13 @@ def _window(text: str) -> int:
     return value
 
 
+def _entries(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a number of patches, 1 at least, not {text}")
+    return value
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent calibrate``."""
     parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="images of good parts")
@@ -74,14 +81,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_window,
         metavar="PATCHES",
         help="for parts that come in one pose: compare each cell of so many patches a side only"
-        " with its surroundings; 0 compares everything (default: 2 or 0, whichever describes the"
-        " good parts better)",
+        " with its surroundings; for those that turn in place, each ring that is so wide;"
+        " 0 compares everything (default: 2 or 0, whichever describes the good parts better)",
     )
     parser.add_argument(
         "--rotation",
         action=argparse.BooleanOptionalAction,
         help="for parts in any orientation: learn the good images turned by quarters, too"
         " (default: whichever describes the good parts better)",
+    )
+    parser.add_argument(
+        "--bank-entries",
+        type=_entries,
+        metavar="N",
+        help="how many patches of good parts to keep at most (default: 16000 with a window, 8000"
+        " with one of rings, 2560 for parts in any orientation, 4000 for others)",
+    )
+    parser.add_argument(
+        "--smoothing",
+        type=positive_number,
+        default=1.0,
+        metavar="PATCHES",
+        help="deviation of the Gaussian over the map: more is steadier, less sees smaller defects"
+        " (default: 1)",
     )
     parser.add_argument(
         "--drift",
@@ -142,10 +164,6 @@ def execute(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"a model file ends in .model: {output.name}.model instead of {output}")
     if not output.parent.is_dir():
         raise ConfigError(f"there is no folder {output.parent} to write {output.name} to")
-    if arguments.window and arguments.rotation:
-        raise ConfigError(
-            "--window is for parts in one pose, --rotation for parts in any orientation: give one"
-        )
     try:
         roi = Roi.parse(arguments.roi) if arguments.roi else None
     except ValueError as error:
@@ -160,6 +178,8 @@ def execute(arguments: argparse.Namespace) -> int:
         even_light=arguments.even_light,
         keep_all=arguments.keep_all,
         normal=NormalSettings(
+            smoothing=arguments.smoothing,
+            bank_entries=arguments.bank_entries,
             window=arguments.window,
             turned=arguments.rotation,
             drift=arguments.drift,
@@ -186,6 +206,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 "backbone": result.model.network.name,
                 "input_px": round(result.choice.setup.input_pixels**0.5),
                 "window": result.model.bank.window,
+                "bank_entries": len(result.model.bank),
+                "smoothing": result.model.scoring.smoothing,
                 "light": result.model.preparation.light,
                 "rotation": result.model.origin["turned"],
                 "drift": bool(result.model.scoring.usual_median),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from kernels.binary_convolution import SPARE_COLUMNS
 from kernels.bits import pack, unpack, words_for
 from kernels.codes import Room, gather
 from kernels.compiled import bound
-from kernels.neighbourhoods import Neighbourhoods, cell_count, cells_of_grid
+from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES, aligned
@@ -127,6 +127,7 @@ class FastIndex(Index):
         super().__init__(bank, neighbourhoods)
         self._lay_out = way_module(way).lay_out
         self._shapes: list[tuple[int, ...]] = []
+        self._guides: tuple[np.ndarray, ...] | None = None
 
     def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         levels = self._levels(codes)
@@ -138,7 +139,7 @@ class FastIndex(Index):
         if len(levels) == 1:
             search.nearest(*self._bank, *levels, *found)
         else:
-            if self.neighbourhoods is None:
+            if self._guides:
                 search.nearest_guides(*self._guides, levels[1], self._begin)
             search.nearest_in_blocks(*self._bank, *levels, *found)
         return self._distances, self._indices
@@ -155,52 +156,65 @@ class FastIndex(Index):
     def _prepare(self, levels: list[np.ndarray]) -> None:
         rows, columns, _ = levels[0].shape
         near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, rows, columns)
-        # Copies of a cell's first entry fill its last panel: they are never closer than it.
-        padded = [
-            np.concatenate([own, np.repeat(own[:1], -len(own) % LANES)]) for own in near.entries
-        ]
-        entries = np.concatenate(padded).astype(np.int32)
-        ends = np.cumsum([0] + [len(own) // LANES for own in padded])
+        entries, panels = _in_panels(near.entries)
         words = np.cumsum([level.shape[2] for level in levels])[:-1]
         parts = np.split(self.bank[entries], words, axis=1)
         laid_out = [
             self._lay_out(np.ascontiguousarray(part), level.shape)
             for part, level in zip(parts, levels, strict=True)
         ]
-        boxes, first_box, self._begin = _meetings(near, ends, levels[-1].shape[:2])
-        self._bank = (*laid_out, entries, boxes, first_box)
+        every = rows // len(levels[-1])
+        cell_of_query = near.cell_of_query.reshape(rows, columns)[::every, ::every]
+        self._bank = (*laid_out, entries, panels, *_runs(near, cell_of_query))
+        home = np.array([c if c in cells else cells[0] for c, cells in enumerate(near.near)])
+        home = home[cell_of_query].astype(np.int32)
+        self._begin = panels[home]
+        self._guides = None
+        if len(levels) > 1 and np.diff(panels).max() > 1:
+            parted = parts[1].reshape(-1, LANES, parts[1].shape[1])
+            guides = pack(unpack(parted).mean(axis=1) > 0.5)
+            own = [np.arange(*panels[c : c + 2]) for c in range(len(near.near))]
+            panel_of_guide, first = _in_panels(own)
+            laid_out_guides = self._lay_out(guides[panel_of_guide], levels[1].shape)
+            self._guides = laid_out_guides, panel_of_guide, first, home
         self._distances = np.empty((rows, columns), np.int32)
         self._indices = np.empty((rows, columns), np.int32)
-        if len(levels) > 1 and self.neighbourhoods is None:
-            panels = parts[1].reshape(-1, LANES, parts[1].shape[1])
-            guides = pack(unpack(panels).mean(axis=1) > 0.5)
-            filled = np.concatenate([guides, np.repeat(guides[:1], -len(guides) % LANES, axis=0)])
-            self._guides = self._lay_out(filled, levels[1].shape), len(filled) // LANES
 
 
-def _meetings(
-    near: Neighbourhoods, ends: np.ndarray, grid: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which queries each panel meets, and with which each query begins, as ``search`` reads it.
+def _in_panels(numbers: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of each cell in whole panels, int32, and the first panel of each, int32 (cells + 1,).
+
+    Copies of a cell's first number fill its last panel: what they stand for is never closer.
+    """
+    padded = [np.concatenate([own, np.repeat(own[:1], -len(own) % LANES)]) for own in numbers]
+    ends = np.cumsum([0] + [len(own) // LANES for own in padded])
+    return np.concatenate(padded).astype(np.int32), ends.astype(np.int32)
+
+
+def _runs(near: Neighbourhoods, cell_of_query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which queries meet the entries of each cell, as ``search`` reads it.
 
     Args:
         near: which cells meet.
-        ends: (cells + 1,), the first panel of each cell.
-        grid: rows and columns of the queries, or of their blocks.
+        cell_of_query: int32 (rows, columns), of queries or of their blocks.
 
     Returns:
-        ``boxes``, ``first_box`` and ``begin``: its own cell's first panel, if that has any.
+        ``runs`` and ``first_run``.
     """
-    side = near.side * grid[0] // near.rows
-    across, _ = cell_count(*grid, side)
-    meets: list[list[int]] = [[] for _ in range(ends[-1])]  # cells, by panel
-    begin = np.zeros(len(near.near), np.int32)  # panels, by cell
+    columns = cell_of_query.shape[1]
+    order = np.argsort(cell_of_query.ravel(), kind="stable")
+    ends = np.cumsum(np.bincount(cell_of_query.ravel(), minlength=len(near.near)))
+    inside = np.split(order, ends[:-1])
+    meets: list[list[np.ndarray]] = [[] for _ in near.near]  # queries, by the cell they meet
     for cell, cells in enumerate(near.near):
-        begin[cell] = ends[cell if cell in cells else cells[0]]
-        for panel in (panel for c in cells for panel in range(ends[c], ends[c + 1])):
-            meets[panel].append(cell)
-    corner = side * np.stack(np.divmod(np.concatenate(meets).astype(np.int32), across))
-    end = np.minimum(corner + side, np.reshape(grid, (2, 1)))
-    boxes = np.stack([corner[0], end[0], corner[1], end[1]], axis=1).astype(np.int32)
-    first_box = np.cumsum([0] + [len(cells) for cells in meets]).astype(np.int32)
-    return boxes, first_box, begin[cells_of_grid(*grid, side)].reshape(grid)
+        for met in cells:
+            meets[met].append(inside[cell])
+    runs, count = [], [0]
+    for queries in meets:
+        row, column = np.divmod(np.sort(np.concatenate(queries or [order[:0]])), columns)
+        goes_on = (np.diff(row, prepend=-1) == 0) & (np.diff(column, prepend=-1) == 1)
+        begins = np.flatnonzero(~goes_on)
+        after = np.append(begins[1:], len(row))[: len(begins)] - 1
+        runs.append(np.stack([row[begins], column[begins], column[after] + 1], axis=1))
+        count.append(count[-1] + len(begins))
+    return np.concatenate(runs).astype(np.int32), np.array(count, np.int32)

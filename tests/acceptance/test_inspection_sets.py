@@ -36,12 +36,11 @@ def _calibrated(name: str, folder: Path) -> tuple[Path, Path]:
     return model, dataset
 
 
-# What has to be reached, but for casting: 0.97 is wanted there and takes 448 px (docs/accuracy.md).
 _AT_LEAST = {
     "mvtec_bottle": (0.998, 0.98),
     "ksdd": (0.90, 0.90),
     "elpv_mono": (0.80, None),
-    "casting": (0.955, None),
+    "casting": (0.97, None),
 }
 
 

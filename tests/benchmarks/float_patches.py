@@ -17,6 +17,7 @@ import numpy as np
 from calibration.comparison import Measure
 from calibration.memory_bank import MemoryBank, choose_bank
 from calibration.progress import Progress
+from kernels.neighbourhoods import Cells
 
 _CANDIDATES = 10_000
 _CHANNELS = 256
@@ -119,11 +120,11 @@ class FloatComparison:
         grids: Sequence[np.ndarray],
         entries: int,
         rng: np.random.Generator,
-        window: int,
+        cells: Cells | None,
         progress: Progress,
     ) -> MemoryBank:
         """Greedy k-centre, as for bits."""
-        return choose_bank(grids, entries, rng, window, progress, _spread)
+        return choose_bank(grids, entries, rng, cells, progress, _spread)
 
     def measure(self, bank: MemoryBank, rows: int, columns: int) -> Measure:
         """Distances, 40 times their Euclidean length."""
@@ -132,8 +133,8 @@ class FloatComparison:
         if near is None:
             groups = [(np.arange(rows * columns), np.arange(len(bank)))]
         else:
-            cells = range(len(near.entries))
-            groups = [(np.flatnonzero(near.cell_of_query == c), near.met(c)) for c in cells]
+            numbers = range(len(near.entries))
+            groups = [(np.flatnonzero(near.cell_of_query == c), near.met(c)) for c in numbers]
         prepared = [(q, np.ascontiguousarray(bank.patches[e].T), squares[e]) for q, e in groups]
 
         def distances(grid: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from calibration.memory_bank import MemoryBank
 from calibration.normal import NormalSettings, describe
 from calibration.progress import silent
 from calibration.views import Views
+from kernels.neighbourhoods import Cells
 from tests.benchmarks.coverage import clopper_pearson
 from tests.benchmarks.float_patches import FloatComparison
 
@@ -19,14 +20,14 @@ def _grids(count: int) -> list[np.ndarray]:
     return [(pattern + rng.normal(0, 0.2, pattern.shape)).astype(np.float32) for _ in range(count)]
 
 
-@pytest.mark.parametrize("window", [0, 2])
-def test_euclidean_distances_are_those_of_the_formula(window: int) -> None:
+@pytest.mark.parametrize("cells", [None, Cells(2)])
+def test_euclidean_distances_are_those_of_the_formula(cells: Cells | None) -> None:
     grids = _grids(8)
     comparison = FloatComparison()
-    bank = comparison.choose(grids[:7], 150, np.random.default_rng(0), window, silent)
+    bank = comparison.choose(grids[:7], 150, np.random.default_rng(0), cells, silent)
     distances = comparison.measure(bank, 6, 8)(grids[7])
     apart = np.linalg.norm(grids[7].reshape(48, 1, 10) - bank.patches, axis=2)
-    if window:
+    if cells:
         near = bank.neighbourhoods(6, 8)
         assert near is not None
         for query, cell in enumerate(near.cell_of_query):

@@ -4,6 +4,7 @@ import numpy as np
 
 from calibration.memory_bank import choose_bank
 from kernels.bits import pack
+from kernels.neighbourhoods import Cells
 
 
 def _slow_greedy(points: np.ndarray, first: int, count: int) -> list[int]:
@@ -34,15 +35,32 @@ def test_with_a_window_every_cell_has_entries_of_its_own() -> None:
     rng = np.random.default_rng(4)
     # Every position of the grid has a word of its own, in every image.
     grids = [np.arange(35, dtype=np.uint64).reshape(5, 7, 1) + 100 * i for i in range(3)]
-    bank = choose_bank(grids, 24, rng, window=2)
+    bank = choose_bank(grids, 24, rng, Cells(2))
     assert bank.window == 2
-    assert np.bincount(bank.cells).tolist() == [2] * 12  # 3 rows of 4 cells
+    assert np.bincount(bank.cell_of_entry, minlength=12).tolist() == [
+        *[2, 2, 2, 1],  # shares go by how many patches a cell has
+        *[2, 2, 2, 1],
+        *[1, 1, 1, 1],
+    ]
     row, column = np.divmod(bank.patches.ravel().astype(int) % 100, 7)
-    assert (row // 2 * 4 + column // 2 == bank.cells).all()
+    assert (row // 2 * 4 + column // 2 == bank.cell_of_entry).all()
     near = bank.neighbourhoods(5, 7)
     assert near is not None
-    assert bank.cells[near.met(0)].tolist() == [0, 0, 1, 1, 4, 4, 5, 5]
+    assert bank.cell_of_entry[near.met(0)].tolist() == [0, 0, 1, 1, 4, 4]
     assert choose_bank(grids, 24, rng).neighbourhoods(5, 7) is None
+
+
+def test_in_rings_entries_of_turned_views_are_where_the_others_are() -> None:
+    rng = np.random.default_rng(4)
+    rings = Cells(2, rings=True)
+    # A patch says how far it is from the middle, however its picture is turned.
+    upright, lying = (
+        (rings.of_grid(rows, columns) + np.uint64(7)).reshape(rows, columns, 1)
+        for rows, columns in ((8, 12), (12, 8))
+    )
+    bank = choose_bank([upright, lying, upright], 40, rng, rings)
+    np.testing.assert_array_equal(bank.patches.ravel(), bank.cell_of_entry + 7)
+    assert bank.window == 2
 
 
 def test_entries_that_are_alike_stand_together() -> None:

@@ -10,8 +10,15 @@ import pytest
 
 from calibration.backbones import load_backbone
 from calibration.calibrate import Settings, calibrate
-from calibration.normal import NormalSettings
-from calibration.pose import ANY_ORIENTATION, ONE_POSE, ONE_WAY_ROUND, Pose, choose_pose
+from calibration.model_file import load, save
+from calibration.pose import (
+    ANY_ORIENTATION,
+    ONE_POSE,
+    ONE_WAY_ROUND,
+    TURNING_IN_PLACE,
+    Pose,
+    choose_pose,
+)
 from calibration.setups import Wishes
 from kernels.backends import choose
 
@@ -35,7 +42,8 @@ def _folder(path: Path, count: int, *, turning: bool) -> Path:
     rng = np.random.default_rng(7)
     for number in range(count):
         angle = rng.uniform(0, 360) if turning else rng.normal(0, 0.5)
-        matrix = cv2.getRotationMatrix2D((SIDE_PX / 2, SIDE_PX / 2), angle, 1)
+        middle = (SIDE_PX - 1) / 2
+        matrix = cv2.getRotationMatrix2D((middle, middle), angle, 1)
         border = cv2.BORDER_REPLICATE
         image = cv2.warpAffine(_part(), matrix, (SIDE_PX, SIDE_PX), borderMode=border)
         noisy = image + rng.normal(0, 4, image.shape)
@@ -43,28 +51,30 @@ def _folder(path: Path, count: int, *, turning: bool) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("turning", "expected"), [(True, ANY_ORIENTATION), (False, ONE_POSE)])
-def test_parts_that_turn_are_told_from_parts_in_one_pose(
-    tmp_path: Path, turning: bool, expected: Pose
-) -> None:
-    folder = _folder(tmp_path, 60, turning=turning)
-    settings = Settings(
-        wishes=Wishes(input_pixels=SIDE_PX**2), normal=NormalSettings(bank_entries=1500)
-    )
+@pytest.mark.parametrize("expected", [TURNING_IN_PLACE, ONE_POSE])
+def test_parts_that_turn_are_told_from_parts_in_one_pose(tmp_path: Path, expected: Pose) -> None:
+    folder = _folder(tmp_path, 60, turning=expected.turned)
+    settings = Settings(wishes=Wishes(input_pixels=SIDE_PX**2))
     taught = calibrate(folder, [NETWORK], BACKEND, settings)
     assert taught.pose == expected
     assert taught.model.origin["turned"] is expected.turned
     assert taught.model.bank.window == expected.window
-    assert (taught.model.scoring.place == 1).all() == expected.turned
+    assert taught.model.bank.cells == expected.cells
+    place = taught.model.scoring.place
+    # On a part that turns, a place is as unusual as all others that are as far from the middle.
+    assert np.allclose(place, np.rot90(place), rtol=1e-5) == expected.turned
+    assert place.std() > 0.01
+    path = tmp_path / "part.model"
+    save(path, taught.model)
+    assert load(path).bank.cells == expected.cells
 
 
 def test_within_a_budget_turning_parts_are_tried_as_such(tmp_path: Path) -> None:
-    folder = _folder(tmp_path, 40, turning=True)
-    wishes = Wishes(input_pixels=SIDE_PX**2, budget_ms=1e6)
-    settings = Settings(wishes=wishes, normal=NormalSettings(bank_entries=1500))
+    folder = _folder(tmp_path, 60, turning=True)
+    settings = Settings(wishes=Wishes(input_pixels=SIDE_PX**2, budget_ms=1e6))
     taught = calibrate(folder, [NETWORK], BACKEND, settings)
-    assert [trial.pose for trial in taught.choice.trials] == [ANY_ORIENTATION]
-    assert taught.pose == ANY_ORIENTATION
+    assert [trial.pose for trial in taught.choice.trials] == [TURNING_IN_PLACE]
+    assert taught.pose == TURNING_IN_PLACE
     assert "timed" in taught.model.origin["reasons"]["pose"]
 
 
@@ -72,29 +82,41 @@ def test_what_is_forced_is_not_tried() -> None:
     def never(*_: Pose) -> float:
         raise AssertionError("tried")
 
-    assert choose_pose(never, never, window=3)[0] == Pose(window=3)
-    assert choose_pose(never, never, turned=True)[0] == ANY_ORIENTATION
     assert choose_pose(never, never, window=0, turned=False) == (ONE_WAY_ROUND, "as asked for")
-    with pytest.raises(ValueError, match="no places"):
-        choose_pose(never, never, window=2, turned=True)
+    assert choose_pose(never, never, window=0, turned=True) == (ANY_ORIENTATION, "as asked for")
+    assert choose_pose(never, never, window=3, turned=True)[0] == Pose(window=3, turned=True)
 
 
 @pytest.mark.parametrize(
-    ("turned_bits", "nearby_bits", "forced", "expected"),
+    ("turned_bits", "squares_bits", "rings_bits", "forced", "expected"),
     [
-        (108.0, 90.0, {}, ANY_ORIENTATION),
-        (115.0, 101.0, {}, ONE_POSE),
-        (115.0, 120.0, {}, ONE_WAY_ROUND),
-        (101.0, 101.5, {"turned": False}, ONE_POSE),
-        (101.0, 90.0, {"window": 0}, ANY_ORIENTATION),
-        (115.0, 90.0, {"window": 0}, ONE_WAY_ROUND),
+        (108.0, 90.0, 104.5, {}, TURNING_IN_PLACE),
+        (108.0, 90.0, 105.5, {}, ANY_ORIENTATION),  # everything turned scores 106
+        (115.0, 111.0, 90.0, {}, ONE_POSE),
+        (115.0, 120.0, 90.0, {}, ONE_WAY_ROUND),
+        (101.0, 101.5, 90.0, {"turned": False}, ONE_POSE),
+        (150.0, 90.0, 104.5, {"turned": True}, TURNING_IN_PLACE),
+        (101.0, 90.0, 90.0, {"window": 0}, ANY_ORIENTATION),
+        (115.0, 90.0, 90.0, {"window": 0}, ONE_WAY_ROUND),
+        (101.0, 150.0, 150.0, {"window": 2}, TURNING_IN_PLACE),
+        (115.0, 150.0, 150.0, {"window": 2}, ONE_POSE),
     ],
 )
 def test_the_pose_follows_from_scores_of_unseen_parts(
-    turned_bits: float, nearby_bits: float, forced: dict[str, int], expected: Pose
+    turned_bits: float,
+    squares_bits: float,
+    rings_bits: float,
+    forced: dict[str, int],
+    expected: Pose,
 ) -> None:
-    scores = {ONE_WAY_ROUND: 100.0, ONE_POSE: nearby_bits}
+    scores = {
+        ONE_WAY_ROUND: 100.0,
+        ANY_ORIENTATION: 106.0,
+        ONE_POSE: squares_bits,
+        TURNING_IN_PLACE: rings_bits,
+    }
     pose, reason = choose_pose(scores.__getitem__, lambda: turned_bits, **forced)
     assert pose == expected
-    assert "100.0 bits" in reason
-    assert (f"{turned_bits:.1f}" in reason) == ("turned" not in forced)
+    assert (f"{turned_bits:.1f} turned" in reason) == ("turned" not in forced)
+    compared = f"{scores[Pose(0, pose.turned)]:.1f} compared with all there is"
+    assert (compared in reason) == ("window" not in forced)

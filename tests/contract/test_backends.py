@@ -11,7 +11,7 @@ from kernels import reference
 from kernels.backends import BACKEND_NAMES, Backend, choose
 from kernels.backends.numba import NumbaBackend
 from kernels.errors import BackendUnavailable, ShapeError
-from kernels.neighbourhoods import Neighbourhoods, cell_count
+from kernels.neighbourhoods import Cells, Neighbourhoods
 from kernels.processor import WAYS
 from tests.random_networks import random_network
 
@@ -60,8 +60,8 @@ def test_images_that_are_not_contiguous(backend: Backend) -> None:
 
 
 @st.composite
-def _coded_pictures(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray, int]:
-    """Codes at one to three strides, a bank for them, and the side of the cells (0: no window)."""
+def _coded_pictures(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray, Cells | None]:
+    """Codes at one to three strides, a bank for them, and cells if there is a window."""
     steps = draw(st.lists(st.sampled_from([2, 2, 3]), max_size=2))
     rows, columns = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -73,23 +73,24 @@ def _coded_pictures(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray, int]
         codes.insert(0, rng.choice(pool, (rows, columns, draw(st.integers(1, 4)))))
     words = sum(code.shape[2] for code in codes)
     bank = rng.choice(pool, (draw(st.integers(1, 300)), words))
-    return codes, bank, draw(st.integers(0, 4))
+    side = draw(st.integers(0, 4))
+    return codes, bank, Cells(side, draw(st.booleans())) if side else None
 
 
 @settings(max_examples=40, deadline=None)
 @given(picture=_coded_pictures(), seed=st.integers(0, 2**32 - 1))
 def test_same_neighbours(
-    backend: Backend, picture: tuple[list[np.ndarray], np.ndarray, int], seed: int
+    backend: Backend, picture: tuple[list[np.ndarray], np.ndarray, Cells | None], seed: int
 ) -> None:
-    codes, bank, side = picture
+    codes, bank, cells = picture
     rows, columns, _ = codes[0].shape
     near = None
-    if side:
+    if cells:
         # Entries from few cells leave some neighbourhoods without any.
         rng = np.random.default_rng(seed)
-        _, cells = cell_count(rows, columns, side)
-        cell_of_entry = np.sort(rng.choice(rng.integers(0, cells, 3), len(bank)))
-        near = Neighbourhoods.around(cell_of_entry, rows, columns, side)
+        count = len(cells.places(rows, columns))
+        cell_of_entry = np.sort(rng.choice(rng.integers(0, count, 3), len(bank)))
+        near = Neighbourhoods.around(cell_of_entry, rows, columns, cells)
     found = backend.index(bank, near).nearest(codes)
     wanted = reference.nearest(_strings(codes), bank, near)
     for got, want in zip(found, wanted, strict=True):

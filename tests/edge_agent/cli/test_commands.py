@@ -86,6 +86,21 @@ def test_calibrate_tells_what_it_made(shop: Path) -> None:
     assert Path(figures["report"]).read_text().startswith("<!doctype html>")
 
 
+def test_what_is_forced_is_in_the_model(shop: Path, tmp_path: Path) -> None:
+    forced = ["--window", "4", "--rotation", "--bank-entries", "500", "--smoothing", "1.5"]
+    model = tmp_path / "forced.model"
+    made = json.loads(
+        _run("calibrate", shop / "train" / "good", "-o", model, *forced, "--json").stdout
+    )
+    shown = json.loads(_run("model", "show", model, "--json").stdout)
+    for facts in (made, shown):
+        assert facts["window"] == 4
+        assert facts["smoothing"] == 1.5
+        assert 450 <= facts["bank_entries"] <= 500
+    assert made["rotation"] is True
+    assert "as far from the middle" in (tmp_path / "forced.html").read_text()
+
+
 def test_evaluate(shop: Path) -> None:
     figures = json.loads(_run("evaluate", shop / "ring.model", shop, "--json").stdout)
     assert {
@@ -312,7 +327,6 @@ def _bad_calibrations(folder: Path) -> dict[str, list[object]]:
         "four whole numbers": [few, *out, "--roi", "1,2,3"],
         "there is no backbone 'hugo': use base": [few, *out, "--backbone", "hugo"],
         "ends in .model": [few, "-o", folder / "new.txt"],
-        "--window is for parts in one pose": [few, *out, "--window", "2", "--rotation"],
         "there is no folder": [few, "-o", folder / "nowhere" / "new.model"],
     }
 
