@@ -51,6 +51,13 @@ def _entries(text: str) -> int:
     return value
 
 
+def _smoothing(text: str) -> float:
+    value = float(text)
+    if not 0.25 <= value <= 8:
+        raise argparse.ArgumentTypeError(f"0.25 to 8 patches, not {text}")
+    return value
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent calibrate``."""
     parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="images of good parts")
@@ -94,12 +101,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bank-entries",
         type=_entries,
         metavar="N",
-        help="how many patches of good parts to keep at most (default: 16000 with a window, 8000"
-        " with one of rings, 2560 for parts in any orientation, 4000 for others)",
+        help="about how many patches of good parts to keep, one a cell at least (default: 16000 with"
+        " a window, 8000 with one of rings, 2560 for parts in any orientation, 4000 for others)",
     )
     parser.add_argument(
         "--smoothing",
-        type=positive_number,
+        type=_smoothing,
         default=1.0,
         metavar="PATCHES",
         help="deviation of the Gaussian over the map: more is steadier, less sees smaller defects"

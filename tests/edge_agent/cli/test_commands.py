@@ -75,6 +75,12 @@ def test_used_wrongly() -> None:
     assert "64 to 2048 pixels, not 5" in _run(
         "calibrate", "x", "-o", "x.model", "--input-px", "5", status=2
     ).stderr  # fmt: skip
+    assert "0.25 to 8 patches, not 1e6" in _run(
+        "calibrate", "x", "-o", "x.model", "--smoothing", "1e6", status=2
+    ).stderr  # fmt: skip
+    assert "1 at least, not 0" in _run(
+        "calibrate", "x", "-o", "x.model", "--bank-entries", "0", status=2
+    ).stderr  # fmt: skip
 
 
 def test_calibrate_tells_what_it_made(shop: Path) -> None:
