@@ -101,8 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bank-entries",
         type=_entries,
         metavar="N",
-        help="about how many patches of good parts to keep, one a cell at least (default: 16000 with"
-        " a window, 8000 with one of rings, 2560 for parts in any orientation, 4000 for others)",
+        help="about how many patches of good parts to keep, one a cell at least (default: 16000"
+        " with a window, 8000 with one of rings, 2560 for parts in any orientation, 4000 else)",
     )
     parser.add_argument(
         "--smoothing",
