@@ -150,13 +150,6 @@ class _Folds:
         entries = self._settings.entries(pose)
         return self._comparison.choose(grids, entries, rng, pose.cells, self._progress)
 
-    def measure(self, bank: MemoryBank) -> Measure:
-        return self._comparison.measure(bank, *self._parts[0].plain.shape[:2])
-
-    def maps(self, measure: Measure, parts: Sequence[Views], label: str) -> np.ndarray:
-        shown = self._progress(parts, label, len(parts))
-        return np.stack([smooth(measure(views.plain), self._settings.smoothing) for views in shown])
-
     def _inside(self, number: int) -> list[Views]:
         return [self._parts[i] for i in np.flatnonzero(self._fold_of == number).tolist()]
 
@@ -165,15 +158,18 @@ class _Folds:
         if (number, pose) not in self._measures:
             outside = np.flatnonzero(self._fold_of != number).tolist()
             bank = self.bank([self._parts[i] for i in outside], pose)
-            self._measures[number, pose] = self.measure(bank)
+            size = self._parts[0].plain.shape[:2]
+            self._measures[number, pose] = self._comparison.measure(bank, *size)
         return self._measures[number, pose]
 
     def fold(self, number: int, pose: Pose) -> np.ndarray:
         """Smoothed maps of the parts of one fold, float32 (parts, rows, columns)."""
         if (number, pose) not in self._maps:
             label = f"comparing good parts, {number + 1} of {FOLDS}"
-            measure = self._measure_of(number, pose)
-            self._maps[number, pose] = self.maps(measure, self._inside(number), label)
+            measure, parts = self._measure_of(number, pose), self._inside(number)
+            shown = self._progress(parts, label, len(parts))
+            sigma = self._settings.smoothing
+            self._maps[number, pose] = np.stack([smooth(measure(v.plain), sigma) for v in shown])
         return self._maps[number, pose]
 
     def median(self, pose: Pose) -> float:

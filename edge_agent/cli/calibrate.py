@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from edge_agent.cli.console import (
     add_backend,
     add_json,
+    positive_count,
     positive_number,
     print_json,
     progress_bar,
@@ -41,13 +42,6 @@ def _window(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"a number of patches, or 0 for no window, not {text}")
-    return value
-
-
-def _entries(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"a number of patches, 1 at least, not {text}")
     return value
 
 
@@ -99,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bank-entries",
-        type=_entries,
+        type=positive_count,
         metavar="N",
         help="about how many patches of good parts to keep, one a cell at least (default: 16000"
         " with a window, 8000 with one of rings, 2560 for parts in any orientation, 4000 else)",

@@ -40,9 +40,8 @@ def test_rings_are_complete_and_look_the_same_on_parts_that_are_turned(
     for turns, turned in enumerate((cell, lying, cell, lying)):
         np.testing.assert_array_equal(np.rot90(cell, turns), turned)
     for one, other in ((cell[1:], cell[:-1]), (cell[:, 1:], cell[:, :-1])):
-        assert (
-            abs(one - other) <= 1
-        ).all()  # so what is next to a patch is in a ring that it meets
+        # What is next to a patch is in a ring that it meets.
+        assert (abs(one - other) <= 1).all()
 
 
 def test_a_cell_meets_its_neighbours_and_where_these_are_empty_the_nearest_others() -> None:

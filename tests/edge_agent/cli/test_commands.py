@@ -78,7 +78,7 @@ def test_used_wrongly() -> None:
     assert "0.25 to 8 patches, not 1e6" in _run(
         "calibrate", "x", "-o", "x.model", "--smoothing", "1e6", status=2
     ).stderr  # fmt: skip
-    assert "1 at least, not 0" in _run(
+    assert "at least 1, not 0" in _run(
         "calibrate", "x", "-o", "x.model", "--bank-entries", "0", status=2
     ).stderr  # fmt: skip
 
