@@ -56,6 +56,8 @@ def nearest(weights, entries, panels, runs, first_run, codes, begin, distances, 
             for place in range(first_run[cell], first_run[cell + 1]):
                 row, left, right = runs[place, 0], runs[place, 1], runs[place, 2]
                 for column in range(left, right - 1, 2):
+                    if begin[row, column] == panel == begin[row, column + 1]:
+                        continue
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
                     tie = np.int32(panel < begin[row, column])
                     _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
