@@ -127,8 +127,14 @@ def calibrate(
         pose_reason = {"pose": "as this setup saw it when it was tried and timed"}
         tried = replace(settings.normal, window=choice.pose.window, turned=choice.pose.turned)
         settings = replace(settings, normal=tried)
-    images = read_good_images(good, setup.network, backend, setup.input_pixels, progress)
-    normal, used, suspicious = _describe(images, backend, settings, progress)
+    images = read_good_images(
+        good, setup.network, backend, setup.input_pixels, settings.seed, progress
+    )
+    detail = setup.without_surroundings if settings.wishes.surroundings is None else None
+    detail_words = detail.network.words_per_patch if detail else None
+    normal, used, suspicious = _describe(images, backend, settings, detail_words, progress)
+    if detail and normal.detail_only:
+        setup = detail
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
     warnings = _warnings(images)
     model = Model(
@@ -154,6 +160,7 @@ def calibrate(
             "trials": [
                 {
                     "backbone": trial.setup.network.name,
+                    "strides": list(trial.setup.network.strides),
                     "input_px": round(trial.setup.input_pixels**0.5),
                     "auroc": round(trial.found, 4),
                     "ms": round(trial.ms, 2),
@@ -177,7 +184,11 @@ def calibrate(
 
 
 def _describe(
-    images: GoodImages, backend: Backend, settings: Settings, progress: Progress
+    images: GoodImages,
+    backend: Backend,
+    settings: Settings,
+    detail_words: int | None,
+    progress: Progress,
 ) -> tuple[Normal, np.ndarray, tuple[Suspicious, ...]]:
     """Good parts without those that stand apart, the numbers of those used, and the odd ones."""
     comparison = BitComparison(backend)
@@ -185,7 +196,7 @@ def _describe(
 
     def described(numbers: np.ndarray) -> Normal:
         parts = [images.views[i] for i in numbers]
-        return describe(parts, comparison, settings.normal, settings.seed, progress)
+        return describe(parts, comparison, settings.normal, settings.seed, progress, detail_words)
 
     normal, used = described(everything), everything
     scores = normal.scores

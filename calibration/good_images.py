@@ -12,7 +12,7 @@ from calibration.errors import DatasetError, ImageMismatch, TooFewImages, Unread
 from calibration.images import Skipped, check_sizes, list_images, read_image
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
-from calibration.views import Viewer, Views, is_turned
+from calibration.views import Viewer, Views
 from kernels.backends import Backend
 from kernels.light import light_of
 from kernels.network import Network
@@ -81,6 +81,7 @@ def read_good_images(
     network: Network,
     backend: Backend,
     input_pixels: int,
+    seed: int,
     progress: Progress,
 ) -> GoodImages:
     """Read a folder.
@@ -90,6 +91,7 @@ def read_good_images(
         network: that makes patches of them.
         backend: that runs it.
         input_pixels: size of the network's input, height times width, roughly.
+        seed: of the defects drawn on them.
         progress: shows how far it is.
 
     Raises:
@@ -103,6 +105,7 @@ def read_good_images(
     sized: list[Path] = []
     copies: list[Path] = []
     known: dict[bytes, tuple[Path, Views, float]] = {}
+    rng = np.random.default_rng(seed)
     for path in progress(files, "reading good parts", len(files)):
         try:
             image = read_image(path)
@@ -122,13 +125,12 @@ def read_good_images(
             prepared = preparation.apply(image)
         except ImageMismatch:
             continue  # check_sizes below says which images are the odd ones
-        patches = viewer.plain(prepared)
-        key = patches.tobytes()
+        key = viewer.plain(prepared).tobytes()
         if key in known:
             copies.append(path)
         else:
-            turned = viewer.turned(prepared) if is_turned(len(known), len(files)) else ()
-            known[key] = path, Views(patches, turned), chroma(prepared)
+            seen = viewer.views(prepared, len(known), len(files), rng)
+            known[key] = path, seen, chroma(prepared)
     check_sizes(sizes, sized)
     _check_enough(len(known), len(copies))
     assert preparation is not None

@@ -57,6 +57,13 @@ class Model:
         """Pixels of the network's input per patch."""
         return self.network.spacings[0]
 
+    @property
+    def words(self) -> str:
+        """What a patch is, for people."""
+        *finer, coarsest = map(str, self.network.strides)
+        strides = f"strides {', '.join(finer)} and {coarsest}" if finer else f"stride {coarsest}"
+        return f"patches of {self.bits} bits every {self.stride} px, of {strides}"
+
 
 def save(path: Path, model: Model) -> str:
     """Write a model file; returns its sha256."""

@@ -4,24 +4,28 @@ Every good part is scored once against a bank that was made without it (five fol
 be done in two ways is tried on these parts, the one that describes them better is kept, with a
 sentence that says why, and the threshold is drawn from their scores. The bank of the model is then
 made of all of them, in as many entries: new good parts score as those held out did.
+
+What good parts alone cannot tell is told by defects drawn on them: whether the bits of a patch's
+surroundings do more good than harm, how far a map is smoothed and whether places count alike. What
+usually is best stays, unless another way finds these defects clearly better.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-from calibration.comparison import Comparison, Measure
+from calibration.comparison import Comparison
+from calibration.folds import Folds, Unseen
 from calibration.memory_bank import MemoryBank
-from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
+from calibration.pose import Pose, choose_pose
 from calibration.progress import Progress
-from calibration.scoring import Scoring, drift, place_of, smooth
+from calibration.scoring import Scoring, Steps, drift
+from calibration.separation import Separation
 from calibration.views import Views
-
-FOLDS = 5
 
 # By whether there is a window, and whether parts turn. Without a window 2,560 entries of parts that
 # turn find as much as 2,000 to 4,000; of 8,000 in rings a patch meets about as many.
@@ -31,6 +35,8 @@ _ENTRIES = {
     (True, False): 16_000,
     (True, True): 8000,
 }
+_USUAL_SMOOTHING = 1.0
+_SMOOTHINGS = (0.5, 0.7, _USUAL_SMOOTHING, 1.4, 2.0)
 # Pictures drift if their medians vary, and to allow for it makes parts alike. Much of the one makes
 # up for little of the other: the standard deviation of the logarithm of the medians, times the
 # share by which the spread of the unseen scores shrinks.
@@ -43,6 +49,7 @@ class NormalSettings:
 
     Attributes:
         smoothing: sigma of the Gaussian over the anomaly map, in patches.
+        places: whether each place counts by what good parts show there.
         bank_entries: size of the memory bank; None for 16,000 with a window, 8,000 with one of
             rings, 2,560 for parts in any orientation without places, and 4,000 for others.
         window: side of the cells that the part is divided into, in patches, each compared with its
@@ -52,7 +59,8 @@ class NormalSettings:
         drift: whether maps are divided by how far the whole picture is off.
     """
 
-    smoothing: float = 1.0
+    smoothing: float | None = None
+    places: bool | None = None
     bank_entries: int | None = None
     window: int | None = None
     turned: bool | None = None
@@ -62,17 +70,22 @@ class NormalSettings:
         """Size of a bank of parts that come like this."""
         return self.bank_entries or _ENTRIES[pose.window > 0, pose.turned]
 
-    def scoring(self, pose: Pose, unseen: np.ndarray) -> Scoring:
-        """How distances become a map, before drift is looked at.
+    @property
+    def usual_smoothing(self) -> float:
+        """Where nothing speaks for another."""
+        return _USUAL_SMOOTHING if self.smoothing is None else self.smoothing
 
-        Args:
-            pose: how parts come.
-            unseen: float32 (n, rows, columns), smoothed distances of good parts to others.
-        """
-        if pose.turned and not pose.window:
-            # Whatever lies in a place of such a part lies elsewhere on the next one.
-            return Scoring(self.smoothing, np.ones(unseen.shape[1:], np.float32))
-        return Scoring(self.smoothing, place_of(unseen, all_around=pose.turned))
+    def usual_steps(self, pose: Pose) -> Steps:
+        """How distances become a map where nothing speaks for another way."""
+        # What lies in a place of a part that turns, but not in place, lies elsewhere on others.
+        places = pose.window > 0 or not pose.turned
+        return Steps(self.usual_smoothing, places if self.places is None else self.places)
+
+    def all_steps(self) -> list[Steps]:
+        """The ways to choose from."""
+        smoothings = _SMOOTHINGS if self.smoothing is None else (self.smoothing,)
+        places = (True, False) if self.places is None else (self.places,)
+        return [Steps(*way) for way in product(smoothings, places)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +99,7 @@ class Normal:
         maps: float32 (n, rows, columns), of each part against a bank made without it.
         medians: float64 (n,), of these maps before the whole picture is allowed for.
         reasons: why it was chosen, a sentence by choice.
+        detail_only: whether the bank holds only the first words of patches.
     """
 
     bank: MemoryBank
@@ -94,6 +108,7 @@ class Normal:
     maps: np.ndarray
     medians: np.ndarray
     reasons: dict[str, str]
+    detail_only: bool = False
 
     @property
     def scores(self) -> np.ndarray:
@@ -107,112 +122,123 @@ def describe(
     settings: NormalSettings,
     seed: int,
     progress: Progress,
+    detail_words: int | None = None,
 ) -> Normal:
     """Describe good parts.
 
     Args:
-        parts: good ones, at least :data:`FOLDS`. Unless some have views that are turned, rotation
-            is out of the question.
+        parts: good ones, at least :data:`calibration.folds.FOLDS`. Unless some have views that are
+            turned, rotation is out of the question; unless some have drawn defects, all is done as
+            usual.
         comparison: of such patches.
         settings: what is forced.
         seed: of the folds and the choice of the bank.
         progress: shows how far it is.
+        detail_words: the first words of a patch that tell of itself; the rest tell of its
+            surroundings, and may be left out. None to keep all.
     """
-    folds = _Folds(parts, comparison, settings, seed, progress)
+
+    def dealt_out(parts: Sequence[Views]) -> Folds:
+        smoothing = settings.usual_smoothing
+        return Folds(parts, comparison, settings.entries, smoothing, seed, progress)
+
+    folds = dealt_out(parts)
     asked = settings.turned if any(views.turned for views in parts) else False
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
-    unseen = folds.unseen(pose)
-    bank = folds.bank(parts, pose)
-    scoring = settings.scoring(pose, unseen)
-    return _with_drift(unseen / scoring.place, bank, pose, scoring, settings, reason)
+    reasons = {"pose": reason, "surroundings": "as the setup has it"}
+    steps, detail_only = settings.usual_steps(pose), False
+    tried = _Tried(folds.unseen(pose), steps, pose)
+    if tried.separation and detail_words:
+        detail_folds = dealt_out([views.leading(detail_words) for views in parts])
+        without = _Tried(detail_folds.unseen(pose), steps, pose)
+        detail_only, reasons["surroundings"] = _preferred(
+            tried, "with bits of surroundings", without, "without"
+        )
+        if detail_only:
+            folds, tried = detail_folds, without
+    tried, reasons["map"] = _with_best_steps(tried, settings.all_steps(), pose)
+    maps, medians, usual_median, reasons["drift"] = _drifting(tried.maps, settings.drift)
+    scoring = replace(tried.scoring, usual_median=usual_median)
+    bank = folds.bank_of_all(pose)
+    return Normal(bank, pose, scoring, maps, medians, reasons, detail_only)
 
 
-class _Folds:
-    """Good parts, dealt out at random; each fold is compared with a bank of the others."""
+class _Tried:
+    """A way to describe good parts, and how it did.
 
-    def __init__(
-        self,
-        parts: Sequence[Views],
-        comparison: Comparison,
-        settings: NormalSettings,
-        seed: int,
-        progress: Progress,
-    ) -> None:
-        self._parts, self._comparison, self._settings = parts, comparison, settings
-        self._seed, self._progress = seed, progress
-        self._fold_of = np.random.default_rng(seed).permutation(len(parts)) % FOLDS
-        self._measures: dict[tuple[int, Pose], Measure] = {}
-        self._maps: dict[tuple[int, Pose], np.ndarray] = {}
+    Attributes:
+        unseen: the distances.
+        steps: that make maps of them.
+        scoring: fitted to good parts.
+        maps: float32 (n, rows, columns), of good parts.
+        separation: of defects drawn on them; None if there are none.
+    """
 
-    def bank(self, parts: Sequence[Views], pose: Pose) -> MemoryBank:
-        rng = np.random.default_rng(self._seed)
-        grids = [grid for views in parts for grid in views.learnt(pose)]
-        entries = self._settings.entries(pose)
-        return self._comparison.choose(grids, entries, rng, pose.cells, self._progress)
+    def __init__(self, unseen: Unseen, steps: Steps, pose: Pose) -> None:
+        self.unseen, self.steps = unseen, steps
+        self.scoring = steps.fit(unseen.good, all_around=pose.turned)
+        self.maps = self._maps(unseen.good)
+        self.separation: Separation | None = None
+        if unseen.drawn:
+            drawn = np.stack([self._maps(defects).max(axis=(1, 2)) for defects in unseen.drawn])
+            self.separation = Separation(self.maps.max(axis=(1, 2)), drawn, unseen.parts)
 
-    def _inside(self, number: int) -> list[Views]:
-        return [self._parts[i] for i in np.flatnonzero(self._fold_of == number).tolist()]
+    def _maps(self, distances: np.ndarray) -> np.ndarray:
+        return np.stack([self.scoring.judge(one).map for one in distances])
 
-    def _measure_of(self, number: int, pose: Pose) -> Measure:
-        """Against a bank of the parts outside a fold."""
-        if (number, pose) not in self._measures:
-            outside = np.flatnonzero(self._fold_of != number).tolist()
-            bank = self.bank([self._parts[i] for i in outside], pose)
-            size = self._parts[0].plain.shape[:2]
-            self._measures[number, pose] = self._comparison.measure(bank, *size)
-        return self._measures[number, pose]
-
-    def fold(self, number: int, pose: Pose) -> np.ndarray:
-        """Smoothed maps of the parts of one fold, float32 (parts, rows, columns)."""
-        if (number, pose) not in self._maps:
-            label = f"comparing good parts, {number + 1} of {FOLDS}"
-            measure, parts = self._measure_of(number, pose), self._inside(number)
-            shown = self._progress(parts, label, len(parts))
-            sigma = self._settings.smoothing
-            self._maps[number, pose] = np.stack([smooth(measure(v.plain), sigma) for v in shown])
-        return self._maps[number, pose]
-
-    def median(self, pose: Pose) -> float:
-        """Of the scores of one fold: enough to compare poses, of which some are dear."""
-        return float(np.median(self.fold(0, pose).max(axis=(1, 2))))
-
-    def median_turned(self) -> float:
-        """The same of turned pictures, against others as they came."""
-        measure = self._measure_of(0, ONE_WAY_ROUND)
-        turned = [grid for views in self._inside(0) for grid in views.turned]
-        if not turned:
-            return math.inf
-        scores = [smooth(measure(grid), self._settings.smoothing).max() for grid in turned]
-        return float(np.median(scores))
-
-    def unseen(self, pose: Pose) -> np.ndarray:
-        """Smoothed maps of all parts, each against a bank without it."""
-        rows, columns = self._parts[0].plain.shape[:2]
-        out = np.empty((len(self._parts), rows, columns), np.float32)
-        for number in range(FOLDS):
-            out[self._fold_of == number] = self.fold(number, pose)
-        return out
+    @property
+    def auroc(self) -> float:
+        """Of drawn defects against good parts; 0 if there are none."""
+        return self.separation.auroc if self.separation else 0.0
 
 
-def _with_drift(
-    maps: np.ndarray,
-    bank: MemoryBank,
-    pose: Pose,
-    scoring: Scoring,
-    settings: NormalSettings,
-    pose_reason: str,
-) -> Normal:
+def _with_best_steps(usual: _Tried, ways: Sequence[Steps], pose: Pose) -> tuple[_Tried, str]:
+    """The same distances, made maps of as defects tell, and why."""
+    if len(ways) == 1:
+        return usual, "as asked for"
+    if not usual.separation:
+        return usual, "as usual"
+    best = max((_Tried(usual.unseen, way, pose) for way in ways), key=lambda tried: tried.auroc)
+    ours, theirs = (f"with {tried.steps.words}" for tried in (usual, best))
+    changed, reason = _preferred(usual, ours, best, theirs)
+    return (best if changed else usual), reason
+
+
+def _preferred(usual: _Tried, usually: str, other: _Tried, otherwise: str) -> tuple[bool, str]:
+    """Whether another way is clearly better than the usual one, and why."""
+    assert usual.separation
+    assert other.separation
+    told = f"defects drawn on good parts are told by an AUROC of {usual.auroc:.3f} {usually}"
+    if otherwise == usually:
+        return False, f"{told}, and by none better otherwise"
+    better = other.separation.clearly_better_than(usual.separation)
+    verdict = "clearly better" if better else "no clear gain"
+    return better, f"{told}, {other.auroc:.3f} {otherwise}: {verdict}"
+
+
+def _drifting(maps: np.ndarray, forced: bool | None) -> tuple[np.ndarray, np.ndarray, float, str]:
+    """Allow for pictures that are off as a whole, if they are.
+
+    Args:
+        maps: float32 (n, rows, columns), of good parts.
+        forced: what is decided.
+
+    Returns:
+        The maps, their medians before, the usual median (0 if it is not allowed for), and why.
+    """
     medians = np.median(maps, axis=(1, 2)).astype(np.float64)
     usual = float(np.median(maps))
     relative = np.stack(
         [one / drift(float(m), usual) for one, m in zip(maps, medians, strict=True)]
     )
-    spread, relative_spread = (
-        float(scores.std() / scores.mean())
-        for scores in (every.max(axis=(1, 2)).astype(float) for every in (maps, relative))
-    )
-    gain = relative_spread / max(spread, 1e-9)
-    if settings.drift is None:
+    if forced is not None:
+        wanted, reason = forced, "as asked for"
+    else:
+        spread, relative_spread = (
+            float(scores.std() / scores.mean())
+            for scores in (every.max(axis=(1, 2)).astype(float) for every in (maps, relative))
+        )
+        gain = relative_spread / max(spread, 1e-9)
         varies = float(np.log(np.maximum(medians, 1e-3)).std())
         wanted = varies * (1 - gain) >= _DRIFT_MUST_WEIGH
         reason = (
@@ -220,10 +246,4 @@ def _with_drift(
             f" parts spread {gain:.2f} times as much: "
             + ("pictures drift" if wanted else "pictures are steady")
         )
-    else:
-        wanted, reason = settings.drift, "as asked for"
-    reasons = {"pose": pose_reason, "drift": reason}
-    if not wanted:
-        return Normal(bank, pose, scoring, maps, medians, reasons)
-    relatively = replace(scoring, usual_median=usual)
-    return Normal(bank, pose, relatively, relative, medians, reasons)
+    return (relative, medians, usual, reason) if wanted else (maps, medians, 0.0, reason)

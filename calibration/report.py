@@ -115,12 +115,13 @@ def _facts(
         ("inspected region", f"{roi.width} x {roi.height} px at {roi.x}, {roi.y}"),
         ("network input", f"{preparation.input_width} x {preparation.input_height} px"),
         ("backbone", model.network.name),
-        ("patches", f"{model.bits} bits every {model.stride} px of the input"),
+        ("patches", f"{model.words}: {model.origin['reasons']['surroundings']}"),
         (
             "memory bank",
             f"{len(model.bank)} patches; what is seen is {calibration.pose.words}:"
             f" {model.origin['reasons']['pose']}",
         ),
+        ("maps", f"{model.scoring.steps.words}: {model.origin['reasons']['map']}"),
         (
             "whole pictures",
             ("compared by their own median" if model.scoring.usual_median else "taken as they are")

@@ -29,6 +29,37 @@ _PLACE_BLUR_PATCHES = 1.5
 _MOST_DRIFT = 1.5
 
 
+@dataclass(frozen=True)
+class Steps:
+    """What is done to distances before the whole picture is looked at.
+
+    Attributes:
+        smoothing: sigma of the Gaussian, in patches.
+        places: whether each place counts by what good parts show there; else all count alike.
+    """
+
+    smoothing: float
+    places: bool
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        how = "each place by what is usual there" if self.places else "all places alike"
+        return f"smoothing {self.smoothing:g}, {how}"
+
+    def fit(self, unseen: np.ndarray, *, all_around: bool) -> Scoring:
+        """These steps for parts like some good ones.
+
+        Args:
+            unseen: (n, rows, columns) of any number type, distances of good parts to others.
+            all_around: whether places are alike that are as far from the middle.
+        """
+        if not self.places:
+            return Scoring(self.smoothing, np.ones(unseen.shape[1:], np.float32))
+        smoothed = np.stack([smooth(distances, self.smoothing) for distances in unseen])
+        return Scoring(self.smoothing, place_of(smoothed, all_around=all_around))
+
+
 @dataclass(frozen=True, eq=False)
 class Scoring:
     """How distances become a map.
@@ -55,6 +86,11 @@ class Scoring:
         factor = drift(median, self.usual_median)
         score = float(np.float32(highest) / factor)
         return Judgement(np.divide(result, factor, out=result), score, median)
+
+    @property
+    def steps(self) -> Steps:
+        """That it is made of."""
+        return Steps(self.smoothing, bool(self.place.min() < self.place.max()))
 
     @cached_property
     def _taps(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which backbone at which resolution, where an inspection may take only so long.
+"""Which backbone, whole or without surroundings, at which resolution: in so many milliseconds.
 
 Some of the good images make a memory bank. The others are looked at as they are and with defects
 drawn on them (:mod:`calibration.synthetic`), all under slightly other light. How well a setup tells
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,7 @@ from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
 from calibration.views import Viewer, Views
 from kernels.backends import Backend
+from kernels.codes import gather
 from kernels.network import Network
 
 PATCH_PX = 8
@@ -59,10 +61,12 @@ class Wishes:
     Attributes:
         input_pixels: size of the network's input, height times width, roughly.
         budget_ms: what an inspection may take on this machine.
+        surroundings: whether patches have bits that tell of what is around them.
     """
 
     input_pixels: int | None = None
     budget_ms: float | None = None
+    surroundings: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,20 @@ class Setup:
     Attributes:
         network: the backbone, with the embeddings that make up a patch.
         input_pixels: size of its input, height times width, roughly.
+        detail_only: whether the network was cut short, and tells nothing of a patch's surroundings.
     """
 
     network: Network
     input_pixels: int
+    detail_only: bool = False
+
+    @property
+    def without_surroundings(self) -> Setup | None:
+        """The same, if there is something to cut."""
+        network = self.network.without_surroundings()
+        if self.detail_only or network is self.network:
+            return None
+        return replace(self, network=network, detail_only=True)
 
     @property
     def macs(self) -> int:
@@ -86,7 +100,8 @@ class Setup:
     @property
     def words(self) -> str:
         """For people."""
-        return f"{self.network.name} at {round(self.input_pixels**0.5)} px"
+        without = ", without surroundings" if self.detail_only else ""
+        return f"{self.network.name} at {round(self.input_pixels**0.5)} px{without}"
 
 
 @dataclass(frozen=True)
@@ -143,24 +158,34 @@ def choose_setup(
         seed: which images are looked at, and the defects drawn on them.
         progress: shows how far it is.
     """
-    networks = [network.with_patches_every(PATCH_PX) for network in networks]
-    usual = Setup(networks[0], wishes.input_pixels or USUAL_PX**2)
+    setups = _setups(networks, wishes)
+    usual = setups[0]
     if wishes.budget_ms is None:
         return Choice(usual, None, (), "as nothing else was asked for")
-    sizes = [wishes.input_pixels] if wishes.input_pixels else [px * px for px in _SIDES_PX]
-    candidates = [
-        _Candidate(Setup(network, pixels), backend, forced)
-        for network in networks
-        for pixels in sizes
-    ]
+    candidates = [_Candidate(setup, backend, forced) for setup in setups]
     rng = np.random.default_rng(seed)
     files = list_images(folder.path)
     sample = [files[i] for i in rng.permutation(len(files))[:_IMAGES]]
     _look(candidates, progress(sample, "trying setups", len(sample)), folder, rng)
     if len(candidates[0].bank_views) < _FEWEST or not candidates[0].plain:
         return Choice(usual, None, (), "too few images to try others")
+    if wishes.surroundings is None:
+        shorter = [candidate.without_surroundings() for candidate in candidates]
+        candidates += [candidate for candidate in shorter if candidate]
     compared = progress(candidates, "comparing them", len(candidates))
     return _decide([candidate.judge(seed) for candidate in compared], wishes.budget_ms)
+
+
+def _setups(networks: Sequence[Network], wishes: Wishes) -> list[Setup]:
+    """All that are looked through, the usual one first."""
+    sizes = [wishes.input_pixels or USUAL_PX**2]
+    if not wishes.input_pixels:
+        sizes += [px * px for px in _SIDES_PX if px != USUAL_PX]
+    networks = [network.with_patches_every(PATCH_PX) for network in networks]
+    setups = [Setup(network, pixels) for network, pixels in product(networks, sizes)]
+    if wishes.surroundings is False:
+        return [setup.without_surroundings or setup for setup in setups]
+    return setups
 
 
 @dataclass(eq=False)
@@ -185,13 +210,46 @@ class _Candidate:
         self.viewer = Viewer(network, self.backend, *size)
 
     def learn(self, image: np.ndarray) -> None:
-        self.bank_views.append(self.viewer.all(self.preparation.apply(image)))
+        prepared = self.preparation.apply(image)
+        views = Views(self.viewer.plain(prepared), self.viewer.turned(prepared))
+        self.bank_views.append(views)
 
     def codes(self, image: np.ndarray) -> list[np.ndarray]:
+        return [code.copy() for code in self._timed(image)]
+
+    def _timed(self, image: np.ndarray) -> list[np.ndarray]:
+        self.looked_at = image
         started = time.perf_counter()
         codes = self.viewer.upright.run(self.preparation.apply(image))
         self.ms.append(1e3 * (time.perf_counter() - started))
-        return [code.copy() for code in codes]
+        return codes
+
+    def without_surroundings(self) -> _Candidate | None:
+        """The same cut short, if it can be: it saw the same, and is timed anew."""
+        setup = self.setup.without_surroundings
+        if setup is None:
+            return None
+        words = setup.network.words_per_patch
+
+        def cut(pictures: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
+            return [[np.ascontiguousarray(gather(codes)[..., :words])] for codes in pictures]
+
+        other = replace(
+            self,
+            setup=setup,
+            bank_views=[views.leading(words) for views in self.bank_views],
+            plain=cut(self.plain),
+            plain_turned=[codes for (codes,) in cut([[grid] for grid in self.plain_turned])],
+            good=cut(self.good),
+            defective=cut(self.defective),
+            ms=[],
+        )
+        other.preparation = self.preparation
+        size = self.preparation.input_height, self.preparation.input_width
+        other.viewer = Viewer(setup.network, self.backend, *size)
+        for _ in self.plain:
+            other._timed(self.looked_at)
+        return other
 
     def judge(self, seed: int) -> Trial:
         judges: dict[Pose, _Judge] = {}
@@ -221,16 +279,15 @@ class _Judge:
         bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.cells)
         near = bank.neighbourhoods(rows, columns)
         self._index = candidate.backend.index(bank.patches, near)
-        unseen = np.stack([self._smooth(codes) for codes in candidate.plain])
-        self._scoring = self._forced.scoring(pose, unseen)
+        unseen = np.stack([self._index.nearest(codes)[0].copy() for codes in candidate.plain])
+        steps = self._forced.usual_steps(pose)
+        self._scoring = steps.fit(unseen, all_around=pose.turned)
         self.ms: list[float] = []
-
-    def _smooth(self, codes: list[np.ndarray]) -> np.ndarray:
-        return smooth(self._index.nearest(codes)[0], self._forced.smoothing)
 
     def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
         """All places counting alike: of grids of any shape."""
-        return np.array([self._smooth([grid]).max() for grid in grids])
+        sigma = self._forced.usual_smoothing
+        return np.array([smooth(self._index.nearest([grid])[0], sigma).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])

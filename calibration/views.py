@@ -1,4 +1,4 @@
-"""How a good part may look besides: its picture turned, for parts that come in any orientation."""
+"""How a part may look besides: turned, as those in any orientation come, or with a defect."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 
 from calibration.pose import Pose
+from calibration.synthetic import with_defect
 from kernels.backends import Backend
 from kernels.codes import gather
 from kernels.network import Network
 
 _TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
 _MOST_TURNED = 150  # parts: more hardly fit into a bank
+# What defects tell differs more from part to part than from defect to defect.
+_MOST_DRAWN_ON = 500
+_DEFECTS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +28,35 @@ class Views:
         plain: of its picture.
         turned: of the picture turned by a quarter, a half and three quarters, rows and columns
             changing places for quarters; none of most parts, where there are many.
+        drawn: of the picture with a defect drawn on it, one at a time; as many of each part, or
+            none where there are very many.
     """
 
     plain: np.ndarray
     turned: tuple[np.ndarray, ...] = ()
+    drawn: tuple[np.ndarray, ...] = ()
 
     def learnt(self, pose: Pose) -> tuple[np.ndarray, ...]:
         """Those that a bank is made of."""
         return (self.plain, *(self.turned if pose.turned else ()))
 
+    def leading(self, words: int) -> Views:
+        """The same of the first words of each patch."""
+
+        def cut(grid: np.ndarray) -> np.ndarray:
+            return np.ascontiguousarray(grid[..., :words])
+
+        return Views(cut(self.plain), tuple(map(cut, self.turned)), tuple(map(cut, self.drawn)))
+
 
 def is_turned(number: int, count: int) -> bool:
     """Whether the part of this number, of so many, is looked at turned."""
     return number % -(-count // _MOST_TURNED) == 0
+
+
+def is_drawn_on(number: int, count: int) -> bool:
+    """Whether the part of this number, of so many, is looked at with defects drawn on it."""
+    return number % -(-count // _MOST_DRAWN_ON) == 0
 
 
 def turned(prepared: np.ndarray) -> list[np.ndarray]:
@@ -70,6 +90,17 @@ class Viewer:
         pairs = zip(executors, turned(prepared), strict=True)
         return tuple(gather(executor.run(other)) for executor, other in pairs)
 
-    def all(self, prepared: np.ndarray) -> Views:
-        """Both."""
-        return Views(self.plain(prepared), self.turned(prepared))
+    def drawn(self, prepared: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Patches of the picture with defects, as in :class:`Views`; ``rng`` draws them."""
+        pictures = (with_defect(prepared, rng) for _ in range(_DEFECTS))
+        return tuple(self.plain(picture) for picture in pictures)
+
+    def views(
+        self, prepared: np.ndarray, number: int, count: int, rng: np.random.Generator
+    ) -> Views:
+        """Of the part of this number, of so many: turned and drawn on, if it is one of those."""
+        return Views(
+            self.plain(prepared),
+            self.turned(prepared) if is_turned(number, count) else (),
+            self.drawn(prepared, rng) if is_drawn_on(number, count) else (),
+        )

@@ -217,6 +217,11 @@ class Network:
         return tuple(dict.fromkeys(embedding.spacing for embedding in self.embeddings))
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        """Of the embeddings, finest first, in input pixels."""
+        return tuple(dict.fromkeys(embedding.stride for embedding in self.embeddings))
+
+    @property
     def size_multiple(self) -> int:
         """Height and width of a picture must be multiples of this."""
         stride = 4
@@ -238,6 +243,28 @@ class Network:
             for layer in self.layers
         )
         return Network(self.name, tuple(layers))
+
+    def without_surroundings(self) -> Network:
+        """The same network as far as it tells of a patch itself: without its coarsest embeddings.
+
+        Blocks that only these need go as well. Where all embeddings are of one stride, nothing
+        goes.
+        """
+        coarsest = self.embeddings[-1].stride
+        kept = [layer.stride < coarsest for layer in self.embeddings]
+        if not any(kept):
+            return self
+        last = max(
+            position
+            for position, layer in enumerate(self.layers)
+            if isinstance(layer, Embedding) and layer.stride < coarsest
+        )
+        return Network(self.name, self.layers[: last + 1])
+
+    @property
+    def words_per_patch(self) -> int:
+        """Of 64 bits, in a patch."""
+        return sum(words_for(embedding.bits) for embedding in self.embeddings)
 
     def check_image_size(self, height: int, width: int) -> None:
         """Raises ShapeError unless a picture of this size can be run."""

@@ -101,10 +101,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smoothing",
         type=_smoothing,
-        default=1.0,
         metavar="PATCHES",
         help="deviation of the Gaussian over the map: more is steadier, less sees smaller defects"
-        " (default: 1)",
+        " (default: 1, unless defects drawn on good images are clearly told better by another)",
+    )
+    parser.add_argument(
+        "--places",
+        action=argparse.BooleanOptionalAction,
+        help="let each place of the part count by what good images show there (default: on for"
+        " parts that have places, unless drawn defects are clearly told better otherwise)",
+    )
+    parser.add_argument(
+        "--surroundings",
+        action=argparse.BooleanOptionalAction,
+        help="compare what is around a patch (stride 16), too, instead of its detail alone, which"
+        " is faster (default: on, unless drawn defects are clearly told better without)",
     )
     parser.add_argument(
         "--drift",
@@ -175,11 +186,13 @@ def execute(arguments: argparse.Namespace) -> int:
         wishes=Wishes(
             input_pixels=arguments.input_px**2 if arguments.input_px else None,
             budget_ms=arguments.budget_ms,
+            surroundings=arguments.surroundings,
         ),
         even_light=arguments.even_light,
         keep_all=arguments.keep_all,
         normal=NormalSettings(
             smoothing=arguments.smoothing,
+            places=arguments.places,
             bank_entries=arguments.bank_entries,
             window=arguments.window,
             turned=arguments.rotation,
@@ -206,9 +219,11 @@ def execute(arguments: argparse.Namespace) -> int:
                 "good_images": result.model.origin["good_images"],
                 "backbone": result.model.network.name,
                 "input_px": round(result.choice.setup.input_pixels**0.5),
+                "strides": list(result.model.network.strides),
                 "window": result.model.bank.window,
                 "bank_entries": len(result.model.bank),
                 "smoothing": result.model.scoring.smoothing,
+                "places": result.model.scoring.steps.places,
                 "light": result.model.preparation.light,
                 "rotation": result.model.origin["turned"],
                 "drift": bool(result.model.scoring.usual_median),
@@ -233,7 +248,9 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     reasons = result.model.origin["reasons"]
     print(f"{result.choice.setup.words}: {reasons['setup']}")
+    print(f"{result.model.words}: {reasons['surroundings']}")
     print(f"{result.pose.words}: {reasons['pose']}")
+    print(f"{result.model.scoring.steps.words}: {reasons['map']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"
     print(f"scores are {drift}: {reasons['drift']}")
     print(f"threshold {result.threshold.value:.1f} of {result.model.bits} bits")

@@ -46,6 +46,7 @@ def write_page(
         "- Bits go through `calibrate` and `evaluate`; `base` at 336 px is what happens without any"
         " option. Float teachers and HOG see the same pictures at 336 px and go through the same"
         " folds, choice of pose, places, drift, outliers and threshold, with Euclidean distances;"
+        " no defects are drawn for them, so smoothing is as usual;"
         " teachers give their maps at strides 8 and 16, projected onto 256 directions where they"
         " have more channels.",
         "- Mean over seeds, which decide the folds and the bank, ± standard deviation. Seeds:"
@@ -58,7 +59,8 @@ def write_page(
             else ["- Float teachers were not measured when this page was made: run it again."]
         ),
         "- Some constants of the calibration (the size of the input, the limits of the rules for"
-        " pose, drift and outliers) were chosen while looking at figures of these sets:"
+        " pose, drift and outliers, on how many parts defects are drawn) were chosen while looking"
+        " at figures of these sets:"
         " expect a little less on others.",
         "- `casting` has rotated near-copies across its split: a sanity check, no headline.",
         "",

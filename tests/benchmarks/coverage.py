@@ -15,18 +15,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from calibration.backbones import DEFAULT, load_backbone
 from calibration.comparison import BitComparison
-from calibration.normal import NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
-from calibration.views import Views
+from calibration.views import Views, is_turned
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import data_sets, patched_set
@@ -75,18 +75,28 @@ def teach_and_ask(
     rate: float,
     seed: int,
     *,
+    detail_words: int,
     keep_all: bool,
 ) -> Taught:
     """Teach as ``calibrate`` does, and judge the others."""
     comparison = BitComparison(choose().backend)
-    normal = describe(taught, comparison, NormalSettings(), seed, silent)
+    taught = [
+        views if is_turned(number, len(taught)) else replace(views, turned=())
+        for number, views in enumerate(taught)
+    ]
+
+    def described(parts: list[Views]) -> Normal:
+        return describe(parts, comparison, NormalSettings(), seed, silent, detail_words)
+
+    normal = described(taught)
     clear = stand_apart(normal.scores)[1]
     if clear.any() and not keep_all:
-        kept = [views for views, out in zip(taught, clear, strict=True) if not out]
-        normal = describe(kept, comparison, NormalSettings(), seed, silent)
+        normal = described([views for views, out in zip(taught, clear, strict=True) if not out])
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
-    scores = np.array([normal.scoring.judge(measure(views.plain)).score for views in asked])
+    words = normal.bank.patches.shape[1]
+    distances = (measure(views.leading(words).plain) for views in asked)
+    scores = np.array([normal.scoring.judge(of_part).score for of_part in distances])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)
 
@@ -104,6 +114,7 @@ def main() -> None:
     parser.add_argument("--keep-all", action="store_true", help="leave no outlier out")
     arguments = parser.parse_args()
     network = load_backbone(arguments.backbone)
+    detail_words = network.without_surroundings().words_per_patch
     columns = ["set", "taught / asked", "promised", "rejected", "95 % interval", "per split"]
     columns += ["left out", "test/good rejected"]
     print(
@@ -124,12 +135,22 @@ def main() -> None:
             taught = [good[i] for i in order[:count]]
             asked = [good[i] for i in order[count:]]
             keep_all = arguments.keep_all
-            runs.append(teach_and_ask(taught, asked, arguments.rate, seed, keep_all=keep_all))
+            runs.append(
+                teach_and_ask(
+                    taught,
+                    asked,
+                    arguments.rate,
+                    seed,
+                    detail_words=detail_words,
+                    keep_all=keep_all,
+                )
+            )
         other_day = teach_and_ask(
             patches.train,
             patches.good,
             arguments.rate,
             0,
+            detail_words=detail_words,
             keep_all=arguments.keep_all,
         )
         rest = len(good) - count

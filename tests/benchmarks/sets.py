@@ -46,18 +46,20 @@ def patched_set(folder: Path, network: Network, cache: Path, progress: Progress)
     """The patches of a set's good parts, from the cache if it has them."""
     network = network.with_patches_every(PATCH_PX)
     train, good = (list_images(folder / half / "good") for half in ("train", "test"))
-    file = cache / f"{folder.name}-{network.name}-{digest(network)}-lit.npz"
+    file = cache / f"{folder.name}-{network.name}-{digest(network)}-drawn.npz"
     if not file.is_file():
         made = _views([*train, *good], network, progress)
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(
             file,
             plain=np.stack([views.plain for views in made]),
+            drawn=np.stack([views.drawn for views in made]),
             **{f"turned{i}": np.stack([views.turned[i] for views in made]) for i in range(3)},
         )
     with np.load(file) as kept:
         turned = zip(*(kept[f"turned{i}"] for i in range(3)), strict=True)
-        every = [Views(*views) for views in zip(kept["plain"], turned, strict=True)]
+        drawn = map(tuple, kept["drawn"])
+        every = [Views(*views) for views in zip(kept["plain"], turned, drawn, strict=True)]
     return PatchedSet(every[: len(train)], every[len(train) :])
 
 
@@ -68,7 +70,12 @@ def _views(files: list[Path], network: Network, progress: Progress) -> list[View
     input_size = preparation.input_height, preparation.input_width
     viewer = Viewer(network, choose().backend, *input_size)
     shown = progress(files, files[0].parents[2].name, len(files))
-    return [viewer.all(preparation.apply(read_image(file))) for file in shown]
+    rng = np.random.default_rng(0)
+    pictures = (preparation.apply(read_image(file)) for file in shown)
+    return [
+        Views(viewer.plain(picture), viewer.turned(picture), viewer.drawn(picture, rng))
+        for picture in pictures
+    ]
 
 
 def digest(network: Network) -> str:

@@ -19,6 +19,7 @@ from calibration.evaluate import evaluate
 from calibration.normal import NormalSettings
 from calibration.preparation import Roi
 from calibration.report import write_report
+from calibration.separation import Separation
 from calibration.setups import Wishes
 from kernels.backends import choose
 from tests.good_parts import draw_part, write_dataset, write_good
@@ -233,9 +234,37 @@ def test_a_window_is_kept_in_the_model_and_gives_the_same_on_every_backend(
     assert [detectors[0].inspect(image).score for image in images] < scores
 
 
+def test_what_drawn_defects_decide_is_what_forcing_it_gives(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, networks = dataset / "train" / "good", [tiny_network()]
+    monkeypatch.setattr(Separation, "clearly_better_than", lambda one, other: one is not other)
+    posed = NormalSettings(bank_entries=300, window=2, turned=False)
+    decided = calibrate(good, networks, BACKEND, replace(SETTINGS, normal=posed)).model
+    monkeypatch.undo()
+    steps = decided.scoring.steps
+    normal = replace(posed, smoothing=steps.smoothing, places=steps.places)
+    wishes = replace(SETTINGS.wishes, surroundings=False)
+    forced = calibrate(good, networks, BACKEND, replace(SETTINGS, normal=normal, wishes=wishes))
+    assert decided.network.strides == forced.model.network.strides == (8,)
+    np.testing.assert_array_equal(decided.bank.patches, forced.model.bank.patches)
+    np.testing.assert_array_equal(decided.good_scores, forced.model.good_scores)
+    assert decided.origin["reasons"]["surroundings"].endswith("without: clearly better")
+    assert forced.model.origin["reasons"]["surroundings"] == "as the setup has it"
+    assert forced.model.origin["reasons"]["map"] == "as asked for"
+    model_file.save(tmp_path / "short.model", decided)
+    back = model_file.load(tmp_path / "short.model")
+    image = cv2.imread(str(next((dataset / "test" / "gash").iterdir())))
+    one, *others = (Detector(back, name).inspect(image) for name in ("numba", "onnx", "reference"))
+    for other in others:
+        np.testing.assert_array_equal(one.map, other.map)
+    assert back.words == "patches of 128 bits every 8 px, of stride 8"
+
+
 def test_a_model_within_a_budget_keeps_the_window_it_was_timed_with(dataset: Path) -> None:
     settings = replace(SETTINGS, wishes=Wishes(input_pixels=96 * 128, budget_ms=1e6))
     taught = calibrate(dataset / "train" / "good", [tiny_network()], BACKEND, settings)
-    assert len(taught.choice.trials) == 1
+    poses = {trial.setup: trial.pose for trial in taught.choice.trials}
+    assert len(poses) == 2  # with and without surroundings
     assert taught.model.bank.window == taught.pose.window
-    assert taught.pose == taught.choice.pose == taught.choice.trials[0].pose
+    assert taught.pose == taught.choice.pose == poses[taught.choice.setup]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from calibration.comparison import BitComparison
+from calibration.folds import FOLDS
 from calibration.memory_bank import choose_bank
-from calibration.normal import FOLDS, Normal, NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, describe
 from calibration.progress import silent
 from calibration.scoring import smooth
 from calibration.views import Views
@@ -23,8 +25,36 @@ def _noisy(pattern: np.ndarray, share: float | np.ndarray, rng: np.random.Genera
 
 
 def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
+    return _describe_views([Views(grid) for grid in grids], None, **forced)
+
+
+def _describe_views(parts: list[Views], detail_words: int | None, **forced: object) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe([Views(grid) for grid in grids], BitComparison(BACKEND), settings, 0, silent)
+    return describe(parts, BitComparison(BACKEND), settings, 0, silent, detail_words)
+
+
+def _with_defects(
+    shares: np.ndarray, defect: np.ndarray, rng: np.random.Generator, count: int = 40
+) -> list[Views]:
+    """Noisy parts, each with four defects somewhere on it, one at a time.
+
+    Args:
+        shares: broadcast to (ROWS, COLUMNS, BITS), of bits that are noise.
+        defect: (h, w, BITS), of bits that a defect turns over.
+        rng: decides.
+        count: of parts.
+    """
+    pattern = rng.random((ROWS, COLUMNS, BITS)) < 0.5
+    shares = np.broadcast_to(shares, pattern.shape)
+
+    def spoilt(clean: np.ndarray) -> np.ndarray:
+        bits, (height, width) = clean.copy(), defect.shape[:2]
+        row, column = rng.integers(ROWS - height + 1), rng.integers(COLUMNS - width + 1)
+        bits[row : row + height, column : column + width] ^= rng.random(defect.shape) < defect
+        return pack(bits)
+
+    parts = [pattern ^ (rng.random(pattern.shape) < shares) for _ in range(count)]
+    return [Views(pack(part), drawn=tuple(spoilt(part) for _ in range(4))) for part in parts]
 
 
 def test_parts_in_one_pose_get_a_window_and_parts_anywhere_do_not() -> None:
@@ -95,3 +125,48 @@ def test_a_part_alone_in_its_fold_gives_the_same_map_by_hand() -> None:
     distances = BitComparison(BACKEND).measure(others, ROWS, COLUMNS)(grids[0])
     expected = smooth(distances, 1.0) / normal.scoring.place
     np.testing.assert_array_equal(normal.maps[0], expected)
+
+
+@pytest.mark.parametrize("in_detail", [True, False])
+def test_surroundings_are_left_out_where_they_are_noise_and_kept_where_defects_show(
+    in_detail: bool,
+) -> None:
+    rng = np.random.default_rng(7)
+    detail = np.arange(BITS) < BITS // 2
+    noise = np.where(detail, 0.05, 0.4)
+    shows = detail if in_detail else np.ones(BITS, bool)
+    defect = np.broadcast_to(np.where(shows, 0.1 if in_detail else 0.5, 0.0), (2, 2, BITS))
+    parts = _with_defects(noise if in_detail else np.full(BITS, 0.1), defect, rng)
+    normal = _describe_views(parts, 1, window=2, bank_entries=2000)
+    assert normal.detail_only is in_detail
+    assert normal.bank.patches.shape[1] == (1 if in_detail else 2)
+    assert ("clearly better" in normal.reasons["surroundings"]) is in_detail
+    kept = _describe_views(parts, None, window=2, bank_entries=2000)
+    assert kept.bank.patches.shape[1] == 2
+    assert kept.reasons["surroundings"] == "as the setup has it"
+
+
+@pytest.mark.parametrize(("side", "depth"), [(1, 0.2), (7, 0.04)])
+def test_maps_are_smoothed_as_far_as_defects_are_wide(side: int, depth: float) -> None:
+    rng = np.random.default_rng(8)
+    noise = np.array(0.1 if side == 1 else 0.25)
+    parts = _with_defects(noise, np.full((side, side, BITS), depth), rng, 150)
+    normal = _describe_views(parts, None, window=2, bank_entries=1000)
+    assert (normal.scoring.smoothing < 1) is (side == 1)
+    assert (normal.scoring.smoothing > 1) is (side == 7)
+    assert f"smoothing {normal.scoring.smoothing:g}," in normal.reasons["map"]
+    forced = _describe_views(parts, None, window=2, bank_entries=1000, smoothing=1.0)
+    assert forced.scoring.smoothing == 1
+
+
+def test_places_count_by_what_is_usual_there_unless_forced() -> None:
+    rng = np.random.default_rng(9)
+    noise = np.full((ROWS, COLUMNS, 1), 0.02)
+    noise[:, : COLUMNS // 2] = 0.2
+    parts = _with_defects(noise, np.full((2, 2, BITS), 0.1), rng, 60)
+    forced: dict[str, object] = {"window": 2, "bank_entries": 4000, "smoothing": 1.0}
+    place = _describe_views(parts, None, **forced).scoring.place
+    assert place[:, :6].min() > 1.5 * place[:, 10:].max()
+    alike = _describe_views(parts, None, **forced, places=False)
+    assert alike.reasons["map"] == "as asked for"
+    np.testing.assert_array_equal(alike.scoring.place, 1)

@@ -31,7 +31,7 @@ def _folder(path: Path, count: int) -> Path:
     return path
 
 
-def _choose(folder: Path, **wishes: float) -> Choice:
+def _choose(folder: Path, **wishes: float | bool) -> Choice:
     wished = Wishes(**wishes)  # type: ignore[arg-type]
     return choose_setup(GoodFolder(folder), NETWORKS, BACKEND, wished, NormalSettings(), 0, silent)
 
@@ -47,16 +47,25 @@ def test_without_a_budget_it_is_the_first_backbone_and_nothing_is_tried(tmp_path
 def test_a_budget_that_allows_everything_takes_the_best_of_all_that_were_tried(
     tmp_path: Path,
 ) -> None:
-    folder = _folder(tmp_path, 30)
+    folder = _folder(tmp_path, 18)
     choice = _choose(folder, budget_ms=1e6)
-    assert len(choice.trials) == 5 * len(NETWORKS)
+    # Five resolutions, each with and without the bits of surroundings.
+    assert len(choice.trials) == len({trial.setup.words for trial in choice.trials})
+    assert len(choice.trials) == 10 * len(NETWORKS)
     found = {trial.setup: trial.found for trial in choice.trials}
     assert found[choice.setup] >= max(found.values()) - 0.02
     assert max(found.values()) > 0.7
     smallest = min(choice.trials, key=lambda trial: trial.setup.macs)
     assert smallest.found < max(found.values())
-    tiny = _choose(folder, budget_ms=1e-3)
-    assert "nothing takes 0.001 ms" in tiny.reason
+
+
+def test_what_is_wished_of_surroundings_is_not_tried_otherwise(tmp_path: Path) -> None:
+    assert _choose(tmp_path, surroundings=False).setup.network.strides == (4, 8)
+    assert _choose(tmp_path, surroundings=True).setup.network.strides == (4, 8, 16)
+    folder = _folder(tmp_path, 30)
+    for wanted in (True, False):
+        trials = _choose(folder, budget_ms=1e6, input_pixels=192 * 192, surroundings=wanted).trials
+        assert [trial.setup.detail_only for trial in trials] == [not wanted] * len(NETWORKS)
 
 
 def test_too_few_images_try_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kernels import network_file, reference
+from kernels.codes import gather
 from kernels.errors import NotOurFile, ShapeError
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_limit
 from tests.random_networks import random_block, random_network, random_stem
@@ -99,6 +100,23 @@ def test_finer_embeddings_are_seen_at_the_patches() -> None:
     np.testing.assert_array_equal(got[..., 1:], wanted)
     with pytest.raises(ShapeError, match="a patch every 4 positions"):
         every.with_patches_every(16)
+
+
+def test_without_surroundings_patches_are_the_first_words_of_what_they_were() -> None:
+    down = random_block(RNG, 64, 64, kernel=3, stride=2)
+    middle = Embedding(8, RNG.normal(0, 900, (2, 64)).astype(np.int32))
+    coarse = Embedding(16, RNG.normal(0, 900, (1, 64)).astype(np.int32))
+    network = Network("n", (STEM, OUT, down, middle, down, coarse)).with_patches_every(8)
+    detail = network.without_surroundings()
+    assert network.strides == (4, 8, 16)
+    assert detail.strides == (4, 8)
+    assert detail.layers == network.layers[:4]
+    assert (network.words_per_patch, detail.words_per_patch) == (4, 3)
+    image = RNG.integers(0, 256, (32, 48, 3)).astype(np.uint8)
+    whole, cut = (gather(reference.run(one, image)) for one in (network, detail))
+    np.testing.assert_array_equal(cut, whole[..., :3])
+    alone = Network("alone", (STEM, OUT))
+    assert alone.without_surroundings() is alone
 
 
 def test_pictures_are_whole_patches() -> None:

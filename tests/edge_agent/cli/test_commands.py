@@ -94,6 +94,7 @@ def test_calibrate_tells_what_it_made(shop: Path) -> None:
 
 def test_what_is_forced_is_in_the_model(shop: Path, tmp_path: Path) -> None:
     forced = ["--window", "4", "--rotation", "--bank-entries", "500", "--smoothing", "1.5"]
+    forced += ["--no-places", "--no-surroundings"]
     model = tmp_path / "forced.model"
     made = json.loads(
         _run("calibrate", shop / "train" / "good", "-o", model, *forced, "--json").stdout
@@ -102,6 +103,8 @@ def test_what_is_forced_is_in_the_model(shop: Path, tmp_path: Path) -> None:
     for facts in (made, shown):
         assert facts["window"] == 4
         assert facts["smoothing"] == 1.5
+        assert facts["places"] is False
+        assert facts["strides"] == [4, 8]
         assert 450 <= facts["bank_entries"] <= 500
     assert made["rotation"] is True
     assert "as far from the middle" in (tmp_path / "forced.html").read_text()
