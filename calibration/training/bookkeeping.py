@@ -59,6 +59,12 @@ class LossLog:
             self._losses, self._since, self._latest = [], now, means["loss"]
         return self._latest
 
+    def note(self, step: int, entry: dict[str, Any]) -> None:
+        """Write a line of its own."""
+        line = {"step": step, "crops": step * self._batch, **entry}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
 
 class Prefetch:
     """Makes the crops of the next steps in one thread (OpenCV releases the interpreter lock).

@@ -14,10 +14,13 @@ Three losses at each of the strides 4, 8 and 16, on the bits that leave the stud
 The run is a function of its arguments: every crop is drawn from (seed, number), and a checkpoint
 holds everything that a step depends on, so a run may be stopped at any moment and goes on from its
 last checkpoint. What is exported is the moving average of the weights, not the last step's.
+
+On a GPU, teachers, read-out and binary convolutions run in half precision, the latter exactly.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import shutil
 import time
@@ -40,11 +43,13 @@ from calibration.training.bookkeeping import (
     stop_requests,
 )
 from calibration.training.crops import ARCHIVES, Batch, Crops, Photographs
+from calibration.training.development import DevelopmentSets
 from calibration.training.losses import ReadOut, noticing_loss, read_out_loss, relation_loss
 from calibration.training.student import Shape, Student
 from calibration.training.targets import Targets
 from calibration.training.teachers import TEACHERS
 from kernels import network_file
+from kernels.network import Network
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class Distillation:
         teachers: folder with the teachers.
         folder: of the run; made if absent, resumed if it holds a checkpoint.
         begin_as: folder of a run whose average this one begins with, as far as both have blocks.
+        half_precision: whether to train in mixed precision; None for where a GPU is.
 
     Raises:
         ValueError: if the folder belongs to a run with other settings, or there is nothing to begin
@@ -125,6 +131,7 @@ class Distillation:
         teachers: Path,
         folder: Path,
         begin_as: Path | None = None,
+        half_precision: bool | None = None,
     ) -> None:
         earlier = None if begin_as is None else read_checkpoint(begin_as)
         if earlier:
@@ -132,6 +139,11 @@ class Distillation:
         self.settings, self.folder = settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if half_precision is None:
+            half_precision = self.device.type == "cuda"
+        self._half_precision = half_precision
+        # Gradients of a mean over many patches would vanish in half precision.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half_precision)
         torch.manual_seed(settings.seed)
         self._crops = Crops(
             Photographs(photographs, folder / "cache"), settings.crop_px, settings.seed
@@ -182,6 +194,8 @@ class Distillation:
     def _restore(self, saved: dict[str, Any]) -> None:
         for name in ("student", "read_out", "average", "targets", "optimiser"):
             getattr(self, name).load_state_dict(saved[name])
+        if saved.get("scaler"):
+            self.scaler.load_state_dict(saved["scaler"])
         self.step = saved["step"]
 
     def save(self) -> None:
@@ -190,15 +204,19 @@ class Distillation:
             name: getattr(self, name).state_dict()
             for name in ("student", "read_out", "average", "targets", "optimiser")
         }
+        state |= {"scaler": self.scaler.state_dict()}
         state |= {"settings": asdict(self.settings), "step": self.step}
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(self._checkpoint)
 
-    def run(self, compile_with: str | None = None) -> bool:
+    def run(
+        self, development: DevelopmentSets | None = None, compile_with: str | None = None
+    ) -> bool:
         """Train to the end or until asked to stop.
 
         Args:
+            development: sets that the average is evaluated on every so often; the log tells.
             compile_with: a ``torch.compile`` backend, e.g. "inductor" (1.6 times as fast on a CPU;
                 needs a C++ compiler); default: inductor where g++ is found.
 
@@ -228,12 +246,21 @@ class Distillation:
                 if time.monotonic() - saved_at > self.CHECKPOINT_EVERY_S:
                     self.save()
                     saved_at = time.monotonic()
+                if development and development.due(self.step * settings.batch, settings.batch):
+                    self.save()  # it takes minutes, in which nobody waits for an orderly end
+                    found = development.image_auroc(self.network("student"))
+                    log.note(self.step, {"image_auroc": found})
+                    bar.write(f"step {self.step}: image AUROC {found}")
         self.save()
         return self.step >= settings.steps
 
+    def network(self, name: str) -> Network:
+        """The averaged student in integers."""
+        return copy.deepcopy(self.average).cpu().eval().export(name)
+
     def export(self, path: Path) -> None:
         """Write the averaged student as a ``.bnn`` file, and the log beside it."""
-        network = self.average.cpu().eval().export(path.stem)
+        network = self.network(path.stem)
         origin = {
             "recipe": "distill",
             "settings": asdict(self.settings),
@@ -250,13 +277,14 @@ class Distillation:
         drawn = torch.from_numpy(batch.drawn).to(self.device).float()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
-        with torch.no_grad():
-            said = targets(crops)
-        wanted = [said[level] for level in self._levels]
-        views = [
-            code.split((len(crops), len(again))) for code in student(torch.cat((crops, again)))
-        ]
-        predicted = self.read_out([code for code, _ in views])
+        with torch.autocast(self.device.type, torch.float16, enabled=self._half_precision):
+            with torch.no_grad():
+                said = targets(crops)
+            views = [
+                code.split((len(crops), len(again))) for code in student(torch.cat((crops, again)))
+            ]
+            predicted = [maps.float() for maps in self.read_out([code for code, _ in views])]
+        wanted = [said[level].float() for level in self._levels]
         rng = np.random.default_rng([settings.seed, self.step])
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(1 << 62)))
         total = torch.zeros((), device=self.device)
@@ -275,8 +303,9 @@ class Distillation:
             losses |= {f"{name}{stride}": float(loss.detach()) for name, loss in parts.items()}
         total = total / len(strides)
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimiser.step()
+        self.scaler.scale(total).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         self.step += 1
         self._update_average()
         return {"loss": float(total.detach())} | losses

@@ -116,6 +116,11 @@ class Stem(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (n, 3, h, w), 0 .. 255 as floats -> (n, outer, h/4, w/4)."""
+        # Its products have more bits than half precision holds.
+        with torch.autocast(image.device.type, enabled=False):
+            return self._forward(image)
+
+    def _forward(self, image: Tensor) -> Tensor:
         x = F.pad((image - 128) / 128, (1, 0, 1, 0), mode="replicate")
         x = F.conv2d(x, _quantised_weight(self.fine.weight), self.fine.bias, stride=2)
         top = 255 / _STEM_ACTIVATION_STEPS
@@ -182,7 +187,8 @@ class BinaryBlock(nn.Module):
         # Outside the picture every bit is -1: kernels then need no case for the border.
         if self.border:
             bits = F.pad(bits, (self.border,) * 4, value=-1.0)
-        y = self.norm(F.conv2d(bits, weight, stride=self.stride))
+        # Sums of an even number of signs are even: exact in half precision, up to 4,096.
+        y = self.norm(F.conv2d(bits, weight, stride=self.stride).float())
         y = torch.maximum(y, y * self.leak.clamp(0, 1)[:, None, None])
         if self.stride == 2:
             stream = F.avg_pool2d(stream, 2)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_agent.cli.console import positive_count
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``edge-agent train``."""
@@ -108,6 +110,18 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="bits per channel that leave the network at strides 4, 8 and 16; 0 for none",
     )
+    parser.add_argument(
+        "--development-sets",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="inspection sets (train/good and test in each): now and then the student is calibrated"
+        " and evaluated on all of them, and the log says how it did; nothing is chosen by it",
+    )
+    parser.add_argument(
+        "--evaluate-every", type=positive_count, default=16_000, metavar="CROPS", help="how often"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads; all cores if absent")
 
@@ -163,10 +177,15 @@ def _shorten(arguments: argparse.Namespace) -> None:
 def _distill(arguments: argparse.Namespace) -> bool:
     import torch
 
+    from calibration.training.development import DevelopmentSets
     from calibration.training.distill import Distillation, Settings
     from calibration.training.student import Shape
     from edge_agent.errors import ConfigError
+    from kernels.backends import choose
 
+    development = DevelopmentSets(
+        arguments.development_sets, arguments.evaluate_every, choose().backend
+    )
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:
@@ -193,7 +212,7 @@ def _distill(arguments: argparse.Namespace) -> bool:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    if not run.run():
+    if not run.run(development):
         print(f"stopped at step {run.step} of {settings.steps}; the same command goes on from here")
         return False
     run.export(arguments.output)

@@ -10,16 +10,26 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration.calibrate import calibrate
+from calibration.dataset import open_dataset
+from calibration.detector import Detector
+from calibration.errors import DatasetError
+from calibration.evaluate import evaluate
 from kernels import network_file, reference
+from kernels.backends import choose
 from kernels.bits import unpack
-from kernels.network import STREAM_STEPS
+from kernels.network import STREAM_STEPS, Embedding, Network
+from tests.good_parts import write_dataset
+from tests.random_networks import tiny_network
 from tests.real_parts import DATA, require_module
 
 require_module("torch", "install the extra train to test training")
 import torch  # noqa: E402
 
 from calibration.training.average import export_average  # noqa: E402
+from calibration.training.bookkeeping import LossLog  # noqa: E402
 from calibration.training.crops import Crops  # noqa: E402
+from calibration.training.development import DevelopmentSets  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
 from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
 from calibration.training.student import Shape, Student  # noqa: E402
@@ -71,6 +81,18 @@ def test_the_exported_network_gives_the_students_bits() -> None:
     assert at_stride_4 == 1.0
     assert at_stride_8 > 0.97
     assert at_stride_16 > 0.95
+
+
+def test_half_precision_gives_the_same_bits() -> None:
+    student = _on_the_grid(("313", "31", "31"))
+    exact = _codes(student)
+    with torch.autocast("cpu", torch.float16):
+        halved = _codes(student)
+    for one, other in zip(halved, exact, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    sum((code * torch.randn_like(code)).mean() for code in halved).backward()
+    assert student.stages[0][0].weight.grad.isfinite().all()
+    assert student.stages[0][0].weight.grad.any()
 
 
 def _student(*blocks: str, **shape: tuple[int, int, int]) -> Student:
@@ -276,9 +298,39 @@ def test_the_learning_rate_warms_up_and_ends_at_zero() -> None:
     assert rates[-1] < 0.001
 
 
+def test_development_sets_are_told_as_the_commands_would_tell_them(tmp_path: Path) -> None:
+    backend = choose("numba").backend
+    rings = write_dataset(tmp_path / "rings")
+    sets = DevelopmentSets([rings], 100, backend)
+    taught = calibrate(rings / "train" / "good", [tiny_network()], backend).model
+    wanted = evaluate(Detector(taught), open_dataset(rings)).image_auroc
+    assert wanted is not None
+    found = sets.image_auroc(tiny_network())
+    assert found == {"rings": pytest.approx(wanted, abs=5e-5), "mean": found["rings"]}
+    assert [crops for crops in range(32, 320, 32) if sets.due(crops, 32)] == [128, 224]
+    # Bits that are always clear tell no part from another.
+    stem, *_ = tiny_network().layers
+    blind = Network("blind", (stem, Embedding(4, np.full((1, 64), 10**6, np.int32), every=2)))
+    assert sets.image_auroc(blind) == {"rings": None, "mean": None}
+    with pytest.raises(DatasetError, match="nowhere"):
+        DevelopmentSets([tmp_path / "nowhere"], 100, backend)
+
+
+def test_what_is_noted_stands_between_the_losses(tmp_path: Path) -> None:
+    with LossLog(tmp_path / "log.jsonl", 32) as log:
+        for step in range(1, 51):
+            log.add(step, {"loss": float(step % 2)})
+            if step == 40:
+                log.note(step, {"image_auroc": {"rings": 0.9}})
+    noted, losses = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert noted == {"step": 40, "crops": 1280, "image_auroc": {"rings": 0.9}}
+    assert losses["loss"] == 0.5
+
+
 @pytest.mark.acceptance
+@pytest.mark.parametrize("half_precision", [False, True])
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    half_precision: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from calibration.training import distill
 
@@ -298,7 +350,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
         if not (folder / "cache").exists():
             cache.mkdir(exist_ok=True)
             (folder / "cache").symlink_to(cache)
-        return distill.Distillation(settings, DATA / "natural", DATA / "teachers", folder)
+        return distill.Distillation(
+            settings,
+            DATA / "natural",
+            DATA / "teachers",
+            folder,
+            half_precision=half_precision,
+        )
 
     whole = start("whole")
     assert whole.run()
