@@ -125,12 +125,13 @@ def read_good_images(
             prepared = preparation.apply(image)
         except ImageMismatch:
             continue  # check_sizes below says which images are the odd ones
-        key = viewer.plain(prepared).tobytes()
+        patches = viewer.plain(prepared)
+        key = patches.tobytes()
         if key in known:
             copies.append(path)
         else:
-            seen = viewer.views(prepared, len(known), len(files), rng)
-            known[key] = path, seen, chroma(prepared)
+            besides = viewer.besides(prepared, len(known), len(files), rng)
+            known[key] = path, Views(patches, *besides), chroma(prepared)
     check_sizes(sizes, sized)
     _check_enough(len(known), len(copies))
     assert preparation is not None

@@ -32,7 +32,7 @@ from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
-from calibration.views import Viewer, Views
+from calibration.views import Viewer, Views, leading
 from kernels.backends import Backend
 from kernels.codes import gather
 from kernels.network import Network
@@ -232,14 +232,14 @@ class _Candidate:
         words = setup.network.words_per_patch
 
         def cut(pictures: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
-            return [[np.ascontiguousarray(gather(codes)[..., :words])] for codes in pictures]
+            return [[leading(gather(codes), words)] for codes in pictures]
 
         other = replace(
             self,
             setup=setup,
             bank_views=[views.leading(words) for views in self.bank_views],
             plain=cut(self.plain),
-            plain_turned=[codes for (codes,) in cut([[grid] for grid in self.plain_turned])],
+            plain_turned=[leading(grid, words) for grid in self.plain_turned],
             good=cut(self.good),
             defective=cut(self.defective),
             ms=[],

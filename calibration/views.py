@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -42,11 +43,13 @@ class Views:
 
     def leading(self, words: int) -> Views:
         """The same of the first words of each patch."""
-
-        def cut(grid: np.ndarray) -> np.ndarray:
-            return np.ascontiguousarray(grid[..., :words])
-
+        cut = partial(leading, words=words)
         return Views(cut(self.plain), tuple(map(cut, self.turned)), tuple(map(cut, self.drawn)))
+
+
+def leading(grid: np.ndarray, words: int) -> np.ndarray:
+    """The first words of each patch, uint64 (rows, columns, words)."""
+    return np.ascontiguousarray(grid[..., :words])
 
 
 def is_turned(number: int, count: int) -> bool:
@@ -95,12 +98,11 @@ class Viewer:
         pictures = (with_defect(prepared, rng) for _ in range(_DEFECTS))
         return tuple(self.plain(picture) for picture in pictures)
 
-    def views(
+    def besides(
         self, prepared: np.ndarray, number: int, count: int, rng: np.random.Generator
-    ) -> Views:
-        """Of the part of this number, of so many: turned and drawn on, if it is one of those."""
-        return Views(
-            self.plain(prepared),
+    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Turned and drawn on, if the part of this number, of so many, is one of those."""
+        return (
             self.turned(prepared) if is_turned(number, count) else (),
             self.drawn(prepared, rng) if is_drawn_on(number, count) else (),
         )

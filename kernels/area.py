@@ -46,8 +46,7 @@ def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = 
     out = buffer_of((height, width, *image.shape[2:]), out)
     lines = image.reshape(len(image), -1)
     down, across = _shares(image.shape[0], height), _shares(image.shape[1], width)
-    shrunk = _shrink_grey if image.ndim == 2 else _shrink_colour
-    shrunk(lines, *down, *across, out.reshape(height, -1))
+    _shrink(lines, *down, *across, 1 if image.ndim == 2 else 3, out.reshape(height, -1))
     return out
 
 
@@ -71,62 +70,41 @@ def _shares(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @kernel
-def _shrink_colour(lines, top, down, left, across, out):
-    # lines uint8 (h, 3 * w), rows may lie apart; out uint8 (height, 3 * width)
-    # Pixels are summed and stored as four numbers, the last for nothing: rows have room for it.
+def _shrink(lines, top, down, left, across, channels, out):
+    # lines uint8 (h, channels * w), rows may lie apart; out uint8 (height, channels * width)
+    # Colours are summed and stored as four numbers, the last for nothing: rows have room for it.
     sums = np.empty(lines.shape[1] + 1, np.float32)
     line = np.empty(out.shape[1] + 1, np.uint8)
     for row in range(out.shape[0]):
         _sum_of_rows(lines, top[row], down[row], sums)
         if across.shape[1] == 3:
-            _colours_across(sums, left, across, (0, 0, 0), line)
+            _across(sums, left, across, (0, 0, 0), channels, line)
         elif across.shape[1] == 4:
-            _colours_across(sums, left, across, (0, 0, 0, 0), line)
+            _across(sums, left, across, (0, 0, 0, 0), channels, line)
         elif across.shape[1] == 5:
-            _colours_across(sums, left, across, (0, 0, 0, 0, 0), line)
+            _across(sums, left, across, (0, 0, 0, 0, 0), channels, line)
         else:
-            _colours_across(sums, left, across, (), line)
+            _across(sums, left, across, (), channels, line)
         for place in range(out.shape[1]):
             out[row, place] = line[place]
 
 
 @kernel
-def _colours_across(sums, left, across, taps, line):
-    # As many taps as the tuple has, which unrolls the loop; of an empty one, any number.
-    for column in range(across.shape[0]):
-        mean = all_of(_HALF)
-        place = 3 * left[column]
-        for tap in range(len(taps) or across.shape[1]):
-            mean = add_share(mean, across[column, tap], sums, place + 3 * tap)
-        store_rounded_down(line, 3 * column, mean)
-
-
-@kernel
-def _shrink_grey(lines, top, down, left, across, out):
-    # lines uint8 (h, w), rows may lie apart; out uint8 (height, width)
-    sums = np.empty(lines.shape[1], np.float32)
-    means = np.empty(out.shape[1], np.float32)
-    for row in range(out.shape[0]):
-        _sum_of_rows(lines, top[row], down[row], sums)
-        if across.shape[1] == 3:
-            _greys_across(sums, left, across, (0, 0, 0), means)
-        elif across.shape[1] == 4:
-            _greys_across(sums, left, across, (0, 0, 0, 0), means)
-        elif across.shape[1] == 5:
-            _greys_across(sums, left, across, (0, 0, 0, 0, 0), means)
-        else:
-            _greys_across(sums, left, across, (), means)
-        for column in range(out.shape[1]):
-            out[row, column] = np.uint8(means[column])
-
-
-@kernel
-def _greys_across(sums, left, across, taps, means):
-    for column in range(across.shape[0]):
-        grey = _HALF
-        for tap in range(len(taps) or across.shape[1]):
-            grey += across[column, tap] * sums[left[column] + np.uint64(tap)]
-        means[column] = grey
+def _across(sums, left, across, taps, channels, line):
+    # As many taps as the tuple has, which unrolls the loops; of an empty one, any number.
+    if channels == 3:
+        for column in range(across.shape[0]):
+            mean = all_of(_HALF)
+            place = 3 * left[column]
+            for tap in range(len(taps) or across.shape[1]):
+                mean = add_share(mean, across[column, tap], sums, place + 3 * tap)
+            store_rounded_down(line, 3 * column, mean)
+    else:
+        for column in range(across.shape[0]):
+            grey = _HALF
+            for tap in range(len(taps) or across.shape[1]):
+                grey += across[column, tap] * sums[left[column] + np.uint64(tap)]
+            line[column] = np.uint8(grey)
 
 
 @kernel

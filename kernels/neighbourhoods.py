@@ -39,17 +39,21 @@ class Cells:
 
     def places(self, rows: int, columns: int) -> np.ndarray:
         """Where each cell is, in cells: int32 (cells, 2); those that share a side are one off."""
-        down, across = -(-rows // self.side), -(-columns // self.side)
+        down, across = self._squares(rows, columns)
         if not self.rings:
             return np.indices((down, across), np.int32).reshape(2, -1).T
         count = int(self.of_grid(rows, columns).max()) + 1
         return np.stack([np.arange(count), np.zeros(count)], axis=1).astype(np.int32)
 
+    def _squares(self, rows: int, columns: int) -> tuple[int, int]:
+        """Of a grid, down and across; those at its ends may lie partly beyond."""
+        return -(-rows // self.side), -(-columns // self.side)
+
     def of_grid(self, rows: int, columns: int) -> np.ndarray:
         """The cell of every patch: int32 (rows * columns,)."""
         row, column = np.divmod(np.arange(rows * columns), columns)
         row, column = row // self.side, column // self.side
-        down, across = -(-rows // self.side), -(-columns // self.side)
+        down, across = self._squares(rows, columns)
         if not self.rings:
             return (row * across + column).astype(np.int32)
         # Twice the way from the middle in each direction, so that it is whole.

@@ -250,16 +250,12 @@ class Network:
         Blocks that only these need go as well. Where all embeddings are of one stride, nothing
         goes.
         """
-        coarsest = self.embeddings[-1].stride
-        kept = [layer.stride < coarsest for layer in self.embeddings]
-        if not any(kept):
-            return self
-        last = max(
+        finer = [
             position
             for position, layer in enumerate(self.layers)
-            if isinstance(layer, Embedding) and layer.stride < coarsest
-        )
-        return Network(self.name, self.layers[: last + 1])
+            if isinstance(layer, Embedding) and layer.stride < self.embeddings[-1].stride
+        ]
+        return Network(self.name, self.layers[: finer[-1] + 1]) if finer else self
 
     @property
     def words_per_patch(self) -> int:

@@ -10,25 +10,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic
 
-from kernels.vectors import Builder, Value, address, load_vector, splat, store_vector
+from kernels.vectors import Builder, Value, Vector, address, load_vector, splat, store_vector
 
 _FOUR = ir.VectorType(ir.FloatType(), 4)
 
 
-class _Pixel(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="Pixel")
-
-
-pixel = _Pixel()
-
-
-@register_model(_Pixel)
-class _PixelModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: _Pixel) -> None:
-        super().__init__(manager, kind, _FOUR)
+pixel = Vector("Pixel", _FOUR)
 
 
 @intrinsic

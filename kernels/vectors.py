@@ -54,12 +54,15 @@ class Tile(types.Type):
         return ir.VectorType(ir.IntType(self.width), self.lanes)
 
 
-class _Sixty4(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="Sixty4")
+class Vector(types.Type):
+    """One vector, of whatever LLVM's type says."""
+
+    def __init__(self, name: str, vector: ir.VectorType) -> None:
+        self.vector = vector
+        super().__init__(name=name)
 
 
-sixty4 = _Sixty4()
+sixty4 = Vector("Sixty4", _SIXTY4)
 
 
 @register_model(Tile)
@@ -68,10 +71,10 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.ArrayType(kind.vector, kind.count))
 
 
-@register_model(_Sixty4)
-class _Sixty4Model(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: _Sixty4) -> None:
-        super().__init__(manager, kind, _SIXTY4)
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        super().__init__(manager, kind, kind.vector)
 
 
 def aligned(array: np.ndarray) -> np.ndarray:

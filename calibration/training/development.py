@@ -43,8 +43,7 @@ class DevelopmentSets:
 
     def due(self, crops: int, batch: int) -> bool:
         """Whether the last batch of so many crops has reached the next time."""
-        reached, before = (count // self._every_crops for count in (crops, crops - batch))
-        return bool(self._sets) and reached > before
+        return crops // self._every_crops > (crops - batch) // self._every_crops
 
     def image_auroc(self, network: Network) -> dict[str, float | None]:
         """Of each set, and their mean; None where nothing can be taught yet."""

@@ -106,6 +106,9 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
+_STATES = ("student", "read_out", "average", "targets", "optimiser")
+
+
 class Distillation:
     """One run in one folder: ``checkpoint.pt``, ``log.jsonl`` and, at the end, the student.
 
@@ -141,7 +144,6 @@ class Distillation:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if half_precision is None:
             half_precision = self.device.type == "cuda"
-        self._half_precision = half_precision
         # Gradients of a mean over many patches would vanish in half precision.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half_precision)
         torch.manual_seed(settings.seed)
@@ -192,18 +194,15 @@ class Distillation:
         self.read_out.begin_as(read_out)
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        for name in ("student", "read_out", "average", "targets", "optimiser"):
+        for name in _STATES:
             getattr(self, name).load_state_dict(saved[name])
-        if saved.get("scaler"):
+        if saved.get("scaler"):  # older runs, and those in full precision, scale nothing
             self.scaler.load_state_dict(saved["scaler"])
         self.step = saved["step"]
 
     def save(self) -> None:
         """Write the checkpoint; a crash in the middle leaves the previous one."""
-        state = {
-            name: getattr(self, name).state_dict()
-            for name in ("student", "read_out", "average", "targets", "optimiser")
-        }
+        state = {name: getattr(self, name).state_dict() for name in _STATES}
         state |= {"scaler": self.scaler.state_dict()}
         state |= {"settings": asdict(self.settings), "step": self.step}
         partial = self._checkpoint.with_suffix(".partial")
@@ -277,7 +276,7 @@ class Distillation:
         drawn = torch.from_numpy(batch.drawn).to(self.device).float()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
-        with torch.autocast(self.device.type, torch.float16, enabled=self._half_precision):
+        with torch.autocast(self.device.type, torch.float16, enabled=self.scaler.is_enabled()):
             with torch.no_grad():
                 said = targets(crops)
             views = [

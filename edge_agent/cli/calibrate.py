@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from edge_agent.cli.console import (
     add_backend,
     add_json,
+    number,
     positive_count,
     positive_number,
     print_json,
@@ -24,32 +25,10 @@ if TYPE_CHECKING:
     from calibration.calibrate import Suspicious
 
 
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"a rate lies between 0 and 1, e.g. 0.001, not {text}")
-    return value
-
-
-def _side_px(text: str) -> int:
-    value = int(text)
-    if not 64 <= value <= 2048:
-        raise argparse.ArgumentTypeError(f"64 to 2048 pixels, not {text}")
-    return value
-
-
-def _window(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"a number of patches, or 0 for no window, not {text}")
-    return value
-
-
-def _smoothing(text: str) -> float:
-    value = float(text)
-    if not 0.25 <= value <= 8:
-        raise argparse.ArgumentTypeError(f"0.25 to 8 patches, not {text}")
-    return value
+_rate = number(float, lambda rate: 0 < rate < 1, "a rate lies between 0 and 1, e.g. 0.001")
+_side_px = number(int, lambda side_px: 64 <= side_px <= 2048, "64 to 2048 pixels")
+_window = number(int, lambda patches: patches >= 0, "a number of patches, or 0 for no window")
+_smoothing = number(float, lambda sigma: 0.25 <= sigma <= 8, "0.25 to 8 patches")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

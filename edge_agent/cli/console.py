@@ -7,10 +7,11 @@ import dataclasses
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Number = TypeVar("Number", int, float)
 
 
 def progress_bar(items: Iterable[Item], label: str, total: int) -> Iterable[Item]:
@@ -42,20 +43,34 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def positive_count(text: str) -> int:
-    """An argument that counts something, at least one."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
-    return value
+def number(
+    kind: Callable[[str], Number], fits: Callable[[Number], bool], wanted: str
+) -> Callable[[str], Number]:
+    """What reads an argument that is a number, and answers all others with what is wanted.
+
+    Args:
+        kind: int or float.
+        fits: whether a number will do.
+        wanted: which ones do, for people.
+    """
+
+    def read(text: str) -> Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise argparse.ArgumentTypeError(f"{wanted}, not {text}")
+        return value
+
+    return read
 
 
-def positive_number(text: str) -> float:
-    """An argument that is an amount of something."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"more than 0, not {text}")
-    return value
+positive_count = number(int, lambda count: count >= 1, "at least 1")
+"""An argument that counts something."""
+
+positive_number = number(float, lambda amount: 0 < amount < float("inf"), "more than 0")
+"""An argument that is an amount of something."""
 
 
 def log_to_stderr() -> None:

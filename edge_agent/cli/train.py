@@ -183,9 +183,9 @@ def _distill(arguments: argparse.Namespace) -> bool:
     from edge_agent.errors import ConfigError
     from kernels.backends import choose
 
-    development = DevelopmentSets(
-        arguments.development_sets, arguments.evaluate_every, choose().backend
-    )
+    development = None
+    if folders := arguments.development_sets:
+        development = DevelopmentSets(folders, arguments.evaluate_every, choose().backend)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:

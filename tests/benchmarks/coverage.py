@@ -26,7 +26,7 @@ from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
-from calibration.views import Views, is_turned
+from calibration.views import Views, is_turned, leading
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import data_sets, patched_set
@@ -95,7 +95,7 @@ def teach_and_ask(
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
     words = normal.bank.patches.shape[1]
-    distances = (measure(views.leading(words).plain) for views in asked)
+    distances = (measure(leading(views.plain, words)) for views in asked)
     scores = np.array([normal.scoring.judge(of_part).score for of_part in distances])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)

@@ -22,7 +22,8 @@ def _patches(picture: np.ndarray) -> np.ndarray:
 def test_views_are_the_patches_of_turned_pictures() -> None:
     image = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
     rng = np.random.default_rng(2)
-    views = Viewer(NETWORK, choose("numba").backend, 64, 96).views(image, 0, 1, rng)
+    viewer = Viewer(NETWORK, choose("numba").backend, 64, 96)
+    views = Views(viewer.plain(image), *viewer.besides(image, 0, 1, rng))
     np.testing.assert_array_equal(views.plain, _patches(image))
     for turns, patches in zip((3, 2, 1), views.turned, strict=True):
         np.testing.assert_array_equal(patches, _patches(np.rot90(image, turns)))

@@ -69,18 +69,21 @@ def test_every_command_has_help(command: str) -> None:
 def test_used_wrongly() -> None:
     assert "usage" in _run(status=2).stdout
     assert "invalid choice" in _run("inspct", status=2).stderr
-    assert "a rate lies between 0 and 1" in _run(
-        "calibrate", "x", "-o", "x.model", "--false-reject-rate", "5", status=2
-    ).stderr  # fmt: skip
-    assert "64 to 2048 pixels, not 5" in _run(
-        "calibrate", "x", "-o", "x.model", "--input-px", "5", status=2
-    ).stderr  # fmt: skip
-    assert "0.25 to 8 patches, not 1e6" in _run(
-        "calibrate", "x", "-o", "x.model", "--smoothing", "1e6", status=2
-    ).stderr  # fmt: skip
-    assert "at least 1, not 0" in _run(
-        "calibrate", "x", "-o", "x.model", "--bank-entries", "0", status=2
-    ).stderr  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--false-reject-rate", "5", "a rate lies between 0 and 1"),
+        ("--input-px", "5", "64 to 2048 pixels, not 5"),
+        ("--smoothing", "1e6", "0.25 to 8 patches, not 1e6"),
+        ("--smoothing", "wide", "0.25 to 8 patches, not wide"),
+        ("--bank-entries", "0", "at least 1, not 0"),
+        ("--bank-entries", "many", "at least 1, not many"),
+    ],
+)
+def test_options_of_calibrate_that_cannot_be(option: str, value: str, sentence: str) -> None:
+    assert sentence in _run("calibrate", "x", "-o", "x.model", option, value, status=2).stderr
 
 
 def test_calibrate_tells_what_it_made(shop: Path) -> None:
