@@ -1,7 +1,6 @@
 """Images in files: which there are, and reading each of them whole or not at all.
 
-Images are uint8 in OpenCV's order, (height, width, 3) blue first; grey files become three equal
-channels.
+Images are uint8 in OpenCV's order, (height, width, 3) blue first, or (height, width) of grey files.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def _below(folder: Path) -> str:
     return f"; its folder {' or '.join(holders[:3])} holds some" if holders else ""
 
 
-def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+def read_image(path: Path, flags: int = cv2.IMREAD_ANYCOLOR) -> np.ndarray:
     """Read a whole image; a truncated one is refused, never half-filled with grey.
 
     Raises:

@@ -6,22 +6,36 @@ are whole: a camera's picture is mostly larger than what the network reads, and 
 
 Rows are summed first, each over its whole length: a byte to a float, a product, a sum, in vectors
 and from memory that lies in a row. What is uneven, the steps across, is left for one row of sums
-per row of the result. Bounds, for H x W pixels to h x w: H W 3 bytes read once, H W 3 products
-down in vectors, h W 3 products across, a pixel at a time.
+per row of the result. With AVX-512 sixteen numbers of that are picked at once; elsewhere a colour
+pixel is a vector, and grey takes one number after another. Bounds, for H x W pixels to h x w:
+H W 3 bytes read once, H W 3 products down, h W 3 products across.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from kernels.buffers import buffer_of
 from kernels.compiled import kernel
 from kernels.errors import ShapeError
-from kernels.pixel import add_share, all_of, store_rounded_down
+from kernels.floats import (
+    add_picked,
+    add_share,
+    add_share_of_bytes,
+    all_of_pixel,
+    all_of_sixteen,
+    store_floats,
+    store_pixel,
+    store_sixteen,
+)
+from kernels.vectors import WIDE_REGISTERS, aligned
 
 _HALF = np.float32(0.5)
+_LANES = 16
+_IN_REACH = 2 * _LANES  # neighbouring numbers, of which one instruction picks sixteen
 
 
 def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = None) -> np.ndarray:
@@ -44,20 +58,34 @@ def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = 
     if not (1 <= height <= image.shape[0] and 1 <= width <= image.shape[1]):
         raise ShapeError(f"{image.shape[:2]} cannot shrink to {(height, width)}")
     out = buffer_of((height, width, *image.shape[2:]), out)
-    lines = image.reshape(len(image), -1)
-    down, across = _shares(image.shape[0], height), _shares(image.shape[1], width)
-    _shrink(lines, *down, *across, 1 if image.ndim == 2 else 3, out.reshape(height, -1))
+    channels = 1 if image.ndim == 2 else 3
+    down = _covered(image.shape[0], height)
+    across = _across_for(image.shape[1], width, channels)
+    _shrink(_lines(image), down, across, channels, out.reshape(height, -1))
     return out
 
 
-@lru_cache(maxsize=64)
-def _shares(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of ``length`` pixels each of ``count`` larger ones covers, and how much of it.
+def _lines(image: np.ndarray) -> np.ndarray:
+    """Rows of values side by side; the rows themselves may lie apart."""
+    lines = image.reshape(len(image), -1)
+    return lines if lines.strides[1] == 1 else np.ascontiguousarray(lines)
 
-    Returns:
-        uint64 (count,), the first; float32 (count, k), what share of the larger one it and those
-        that follow are, 1 in all.
+
+class _Covered(NamedTuple):
+    """Which pixels each of fewer, larger ones covers along one side.
+
+    Attributes:
+        first: uint64 (n,); unsigned, or every access would ask whether it counts from the end.
+        shares: float32 (n, taps), what share of the larger pixel it and those that follow are, 1 in
+            all.
     """
+
+    first: np.ndarray
+    shares: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _covered(length: int, count: int) -> _Covered:
     scale = length / count
     most = min(length, int(np.ceil(scale)) + 1)
     begin = np.arange(count) * scale
@@ -65,55 +93,129 @@ def _shares(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     pixels = first[:, None] + np.arange(most)
     ends = np.minimum(pixels + 1, begin[:, None] + scale)
     covered = np.maximum(ends - np.maximum(pixels, begin[:, None]), 0)
-    # Unsigned, or every access would ask whether it counts from the end.
-    return first.astype(np.uint64), (covered / scale).astype(np.float32)
+    return _Covered(first.astype(np.uint64), (covered / scale).astype(np.float32))
+
+
+class _Picks(NamedTuple):
+    """How sixteen values of a result's row come from a row of sums.
+
+    Attributes:
+        to: int64 (n,), the first of the sixteen in the result. Where the next sixteen begin before
+            these end, they write again what was not in reach.
+        first: int64 (n,), number of the row of sums, from where the next 32 are in reach.
+        places: int32 (n, 16), in those, of the first that each value covers.
+        shares: float32 (n, taps, 16), what share of the value that one and those that follow are.
+    """
+
+    to: np.ndarray
+    first: np.ndarray
+    places: np.ndarray
+    shares: np.ndarray
+
+
+def _picks(length: int, count: int, channels: int) -> _Picks:
+    left, shares = _covered(length, count)
+    pixels, colours = np.divmod(np.arange(channels * count), channels)
+    begin_of_pixel = channels * left.astype(np.int64)[pixels]
+    # The last pixels may begin at the same one: in order if each counts from its first colour.
+    reached = np.maximum.accumulate(begin_of_pixel + colours)
+    begins = [0]
+    while (to := begins[-1]) < len(pixels):
+        out_of_reach = np.searchsorted(reached, begin_of_pixel[to] + _IN_REACH)
+        begins.append(min(int(out_of_reach), to + _LANES))
+    to, ends = np.array(begins[:-1]), np.array(begins[1:])
+    first = begin_of_pixel[to]
+    values = np.minimum(to[:, None] + np.arange(_LANES), ends[:, None] - 1)
+    places = (begin_of_pixel[values] + colours[values] - first[:, None]).astype(np.int32)
+    return _Picks(to, first, aligned(places), aligned(shares[pixels[values]].transpose(0, 2, 1)))
+
+
+# Both make a row of means of a row of sums, with as many taps as a tuple has, which unrolls the
+# loops; of an empty one, any number.
 
 
 @kernel
-def _shrink(lines, top, down, left, across, channels, out):
+def _means_of_sixteen(sums, picks, taps, channels, line):
+    share = 0
+    for number in range(picks.to.shape[0]):
+        means = all_of_sixteen(_HALF)
+        first, place = picks.first[number], number * _LANES
+        for _ in range(len(taps) or picks.shares.shape[1]):
+            means = add_picked(means, picks.shares, share, sums, first, picks.places, place)
+            share += _LANES
+            first += channels
+        store_sixteen(line, picks.to[number], means)
+
+
+@kernel
+def _means_of_pixels(sums, covered, taps, channels, line):
+    first, shares = covered.first, covered.shares
+    if channels == 3:
+        for column in range(shares.shape[0]):
+            mean = all_of_pixel(_HALF)
+            place = 3 * first[column]
+            for tap in range(len(taps) or shares.shape[1]):
+                mean = add_share(mean, shares[column, tap], sums, place + 3 * tap)
+            store_pixel(line, 3 * column, mean)
+    else:
+        for column in range(shares.shape[0]):
+            grey = _HALF
+            for tap in range(len(taps) or shares.shape[1]):
+                grey += shares[column, tap] * sums[first[column] + np.uint64(tap)]
+            line[column] = np.uint8(grey)
+
+
+_means = _means_of_sixteen if WIDE_REGISTERS else _means_of_pixels
+
+
+@lru_cache(maxsize=64)
+def _across_for(length: int, count: int, channels: int) -> _Covered | _Picks:
+    """What ``_means`` has to know about a picture's width."""
+    return _picks(length, count, channels) if WIDE_REGISTERS else _covered(length, count)
+
+
+@kernel
+def _across(sums, across, channels, line):
+    if across.shares.shape[1] == 3:
+        _means(sums, across, (0, 0, 0), channels, line)
+    elif across.shares.shape[1] == 4:
+        _means(sums, across, (0, 0, 0, 0), channels, line)
+    elif across.shares.shape[1] == 5:
+        _means(sums, across, (0, 0, 0, 0, 0), channels, line)
+    else:
+        _means(sums, across, (), channels, line)
+
+
+@kernel
+def _shrink(lines, down, across, channels, out):
     # lines uint8 (h, channels * w), rows may lie apart; out uint8 (height, channels * width)
-    # Colours are summed and stored as four numbers, the last for nothing: rows have room for it.
-    sums = np.empty(lines.shape[1] + 1, np.float32)
-    line = np.empty(out.shape[1] + 1, np.uint8)
+    # Vectors reach beyond the ends of rows, which have room for it.
+    sums = np.empty(lines.shape[1] + _IN_REACH, np.float32)
+    line = np.empty(out.shape[1] + _LANES, np.uint8)
     for row in range(out.shape[0]):
-        _sum_of_rows(lines, top[row], down[row], sums)
-        if across.shape[1] == 3:
-            _across(sums, left, across, (0, 0, 0), channels, line)
-        elif across.shape[1] == 4:
-            _across(sums, left, across, (0, 0, 0, 0), channels, line)
-        elif across.shape[1] == 5:
-            _across(sums, left, across, (0, 0, 0, 0, 0), channels, line)
-        else:
-            _across(sums, left, across, (), channels, line)
+        _sum_of_rows(lines, down.first[row], down.shares[row], sums)
+        _across(sums, across, channels, line)
         for place in range(out.shape[1]):
             out[row, place] = line[place]
 
 
 @kernel
-def _across(sums, left, across, taps, channels, line):
-    # As many taps as the tuple has, which unrolls the loops; of an empty one, any number.
-    if channels == 3:
-        for column in range(across.shape[0]):
-            mean = all_of(_HALF)
-            place = 3 * left[column]
-            for tap in range(len(taps) or across.shape[1]):
-                mean = add_share(mean, across[column, tap], sums, place + 3 * tap)
-            store_rounded_down(line, 3 * column, mean)
-    else:
-        for column in range(across.shape[0]):
-            grey = _HALF
-            for tap in range(len(taps) or across.shape[1]):
-                grey += across[column, tap] * sums[left[column] + np.uint64(tap)]
-            line[column] = np.uint8(grey)
-
-
-@kernel
 def _sum_of_rows(lines, top, shares, sums):
-    values = lines.shape[1]
-    sums[:] = np.float32(0)
-    for number in range(shares.shape[0]):
-        share = shares[number]
-        if share > 0:
-            line = lines[top + np.uint64(number)]
-            for place in range(values):
-                sums[place] += share * np.float32(line[place])
+    values, pitch, top = lines.shape[1], lines.strides[0], np.int64(top)
+    begin, end = 0, shares.shape[0]
+    while shares[begin] == 0:
+        begin += 1
+    while shares[end - 1] == 0:
+        end -= 1
+    if values < _LANES:
+        for place in range(values):
+            sums[place] = 0
+            for number in range(begin, end):
+                sums[place] += shares[number] * np.float32(lines[top + number, place])
+        return
+    for step in range(0, values, _LANES):
+        place = min(step, values - _LANES)  # the last sixteen may be summed again
+        total = all_of_sixteen(np.float32(0))
+        for number in range(begin, end):
+            total = add_share_of_bytes(total, shares[number], lines, (top + number) * pitch + place)
+        store_floats(sums, place, total)

@@ -32,13 +32,19 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "absent.png")
 
 
-def test_grey_and_16_bit_images_become_colour(tmp_path: Path) -> None:
-    path = tmp_path / "grey.png"
-    cv2.imwrite(str(path), np.full((5, 6), 40000, np.uint16))
+@pytest.mark.parametrize(
+    ("shape", "read"), [((5, 6), (5, 6)), ((5, 6, 3), (5, 6, 3)), ((5, 6, 4), (5, 6, 3))]
+)
+@pytest.mark.parametrize(("dtype", "value"), [(np.uint8, 156), (np.uint16, 40000)])
+def test_images_come_in_eight_bits_grey_or_in_three_colours(
+    tmp_path: Path, shape: tuple[int, ...], read: tuple[int, ...], dtype: type, value: int
+) -> None:
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), np.full(shape, value, dtype))
     image = read_image(path)
     assert image.dtype == np.uint8
-    assert image.shape == (5, 6, 3)
-    assert (image == 40000 // 256).all()
+    assert image.shape == read
+    assert (image == 156).all()
 
 
 def test_listing(tmp_path: Path) -> None:

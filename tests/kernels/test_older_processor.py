@@ -51,6 +51,36 @@ def test_the_same_bits_with_avx2_alone() -> None:
     assert done.stdout == "the same\n", done.stderr
 
 
+SHRINK = """
+import hashlib
+import numpy as np
+from kernels.area import shrink
+
+rng = np.random.default_rng(0)
+digest = hashlib.sha256()
+for number in range(100):
+    height, width = (int(side) for side in rng.integers(1, 200, 2))
+    channels = () if number % 2 else (3,)
+    image = rng.integers(0, 256, (height, width, *channels)).astype(np.uint8)
+    to = (int(rng.integers(1, side + 1)) for side in (height, width))
+    digest.update(shrink(image, *to).tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or "avx2" not in host_features(), reason="needs AVX2"
+)
+def test_the_same_pictures_with_avx2_alone() -> None:
+    older = os.environ | {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2}
+    command = [sys.executable, "-c", SHRINK]
+    made = [
+        subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout
+        for environment in (older, dict(os.environ))
+    ]
+    assert made[0] == made[1]
+
+
 PLAIN = "+64bit,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2"
 
 BRIGHTEN = """
