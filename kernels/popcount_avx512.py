@@ -1,4 +1,4 @@
-"""Counting mismatches on x86-64 with AVX-512 VPOPCNTDQ: lane = output channel, a word per lane.
+"""Counting mismatches on x86-64 with AVX-512 VPOPCNTDQ: lane = output channel, half a word per lane.
 
 Words are counted three at a time. Let ``a``, ``b``, ``c`` be where three words of a pixel differ
 from three words of weights. A full adder makes of them ``parity + 2 * majority``, so that two words
@@ -6,21 +6,21 @@ remain to be counted; and it costs less than it seems to, for the parity is know
 differences of three words have the parity of the words themselves. So ``parity`` is one exclusive
 or of *x1 ^ x2 ^ x3*, which is the same for all output channels and made once per map, with *w1 ^ w2
 ^ w3*, which is stored in place of *w3*; and ``majority`` is a function of ``a``, ``b`` and
-``parity``. Per register of eight 64-bit lanes: three ``vpxorq``, one ``vpternlogq``, two
-``vpopcntq``, one ``vpaddq``, and one ``vpdpbusd`` that adds twice the other count. Words left over
-take ``vpxorq``, ``vpopcntq``, ``vpaddq`` each.
+``parity``. Per register of sixteen 32-bit lanes: three ``vpxord``, one ``vpternlogd``, two
+``vpopcntd``, one ``vpaddd``, and one ``vpdpbusd`` that adds twice the other count. Words left over
+take ``vpxord``, ``vpopcntd``, ``vpaddd`` each.
 
-A step takes them of two pixels and of 64 output channels: eight registers of weights a word,
-sixteen of running counts; a pixel's words are broadcast from memory, which costs no vector
-instruction.
+A step takes them of two pixels and of 64 output channels: eight registers of weights a word, four
+for each half of it, and eight of running counts; a pixel's words are broadcast from memory, which
+costs no vector instruction.
 
 Bound. 3 * 512 multiply-accumulates (MAC) per eight instructions, two of which start per cycle: 384
-MAC per cycle; of words left over, 341. Sixteen independent chains hide the latencies; loads (24 + 6
+MAC per cycle; of words left over, 341. Eight independent chains hide the latencies; loads (24 + 12
 for 128 instructions) are far from their limit.
 
-The counts leave as 16-bit lanes. Four registers of eight 64-bit counts become one of thirty-two
-16-bit ones by two shifts and ORs; the weights lie in such an order that the lanes then stand in
-the order of the channels.
+The counts leave as 16-bit lanes: one instruction makes one register of two (of counts of whole
+words, in 64-bit lanes, it would take six). It takes four lanes of each by turns; the weights lie in
+such an order that the lanes then stand in the order of the channels.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ from kernels.vectors import (
 
 BOUND_MACS_PER_CYCLE = 384
 
-_VECTORS = LANES // 8
-_TILES = {pixels: Tile(64, 8, pixels * _VECTORS) for pixels in (1, 2)}
-_CHANNELS = np.arange(LANES).reshape(2, 8, 4).transpose(0, 2, 1).reshape(-1)
-"""Channel held by each lane of the eight registers: 0 4 8 .. 28, 1 5 9 .., ..."""
+_WIDTH = 16  # lanes of a register
+_VECTORS = LANES // _WIDTH
+_TILES = {pixels: Tile(32, _WIDTH, pixels * _VECTORS) for pixels in (1, 2)}
+_CHANNELS = np.arange(LANES).reshape(2, 4, 2, 4).transpose(0, 2, 1, 3).reshape(-1)
+"""Channel held by each lane of the four registers: 0 .. 3, 8 .. 11, .., 24 .. 27; 4 .. 7, ..."""
+_LINE = 2 * LANES  # half words of a line
 
 
 # Where a majority of three is set, by two of them and the parity of all, as vpternlogq has it.
@@ -70,8 +72,8 @@ class Weights(NamedTuple):
     """A layer's weights, and room for what is made once of a map.
 
     Attributes:
-        words: uint64 (outputs / 64, lines, 64); a line is a word of a tap, or the exclusive or of
-            it and the two before it, see :func:`lay_out`.
+        words: uint32 (outputs / 64, lines, 2, 64); a line is a word of a tap, or the exclusive or
+            of it and the two before it, see :func:`lay_out`, its lower half first.
         parities: uint64 (rows * columns * words,), of each word of a map and the two after it;
             empty if windows have no three words side by side.
     """
@@ -93,8 +95,9 @@ def lay_out(weights: np.ndarray, source_shape: tuple[int, int, int]) -> Weights:
     for first in range(0, 3 * threes, 3):
         runs[..., first + 2] = np.bitwise_xor.reduce(runs[..., first : first + 3], axis=2)
     panels = runs.reshape(outputs // LANES, LANES, lines)[:, _CHANNELS]
+    halves = panels.view(np.uint32).reshape(outputs // LANES, LANES, lines, 2)
     parities = np.zeros(rows * columns * words if threes else 0, np.uint64)
-    return Weights(aligned(panels.transpose(0, 2, 1)), parities)
+    return Weights(aligned(halves.transpose(0, 2, 3, 1)), parities)
 
 
 def _counter(pixels: int) -> Any:
@@ -107,15 +110,17 @@ def _counter(pixels: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             tile, bits, at, step, words, line = arguments
             kinds = signature.args
-            values = _of_pixels(context, builder, kinds[1], bits, at, step, pixels)
-            for number in range(_VECTORS):
-                where = builder.add(line, ir.Constant(line.type, 8 * number))
-                weights = _weights(context, builder, kinds[4], words, where)
-                for pixel in range(pixels):
-                    place = pixel * _VECTORS + number
-                    different = _popcount(builder, builder.xor(values[pixel], weights))
-                    total = builder.add(builder.extract_value(tile, place), different)
-                    tile = builder.insert_value(tile, total, place)
+            for half in range(2):
+                source = kinds[1], bits, at
+                values = _of_pixels(context, builder, source, half, step, pixels)
+                for number in range(_VECTORS):
+                    source = kinds[4], words, line
+                    weights = _weights(context, builder, source, half, number)
+                    for pixel in range(pixels):
+                        place = pixel * _VECTORS + number
+                        different = _popcount(builder, builder.xor(values[pixel], weights))
+                        total = builder.add(builder.extract_value(tile, place), different)
+                        tile = builder.insert_value(tile, total, place)
             return tile
 
         arguments = (tile_type, bits, types.intp, types.intp, words, types.intp)
@@ -143,25 +148,27 @@ def _three_counter(pixels: int) -> Any:
             kinds = signature.args
             after = builder.add(at, ir.Constant(at.type, 1))
             sources = ((kinds[1], bits, at), (kinds[1], bits, after), (kinds[2], parities, at))
-            values = [
-                _of_pixels(context, builder, kind, array, where, step, pixels)
-                for kind, array, where in sources
+            lines = [
+                (kinds[5], words, builder.add(line, ir.Constant(line.type, place * _LINE)))
+                for place in range(3)
             ]
-            for number in range(_VECTORS):
-                weights = []
-                for place in range(3):
-                    where = builder.add(line, ir.Constant(line.type, place * LANES + 8 * number))
-                    weights.append(_weights(context, builder, kinds[5], words, where))
-                for pixel in range(pixels):
-                    place = pixel * _VECTORS + number
-                    one, two, parity = (
-                        builder.xor(value[pixel], line_of)
-                        for value, line_of in zip(values, weights, strict=True)
-                    )
-                    total = builder.extract_value(tile, place)
-                    total = builder.add(total, _popcount(builder, parity))
-                    majority = _popcount(builder, _majority(builder, one, two, parity))
-                    tile = builder.insert_value(tile, _add_twice(builder, total, majority), place)
+            for half in range(2):
+                values = [
+                    _of_pixels(context, builder, source, half, step, pixels) for source in sources
+                ]
+                for number in range(_VECTORS):
+                    weights = [_weights(context, builder, of, half, number) for of in lines]
+                    for pixel in range(pixels):
+                        place = pixel * _VECTORS + number
+                        one, two, parity = (
+                            builder.xor(value[pixel], line_of)
+                            for value, line_of in zip(values, weights, strict=True)
+                        )
+                        total = builder.extract_value(tile, place)
+                        total = builder.add(total, _popcount(builder, parity))
+                        majority = _popcount(builder, _majority(builder, one, two, parity))
+                        total = _add_twice(builder, total, majority)
+                        tile = builder.insert_value(tile, total, place)
             return tile
 
         arguments = (tile_type, bits, parities, types.intp, types.intp, words, types.intp)
@@ -170,39 +177,45 @@ def _three_counter(pixels: int) -> Any:
     return intrinsic(count)
 
 
+_Source = tuple[Any, Any, Any]
+"""An array's type, the array, and a flat element number in it."""
+
+
 def _of_pixels(
-    context: Any, builder: Any, kind: Any, array: Any, at: Any, step: Any, pixels: int
+    context: Any, builder: Any, source: _Source, half: int, step: Any, pixels: int
 ) -> list[Any]:
-    """A word of each pixel, in all lanes."""
+    """Half a word of each pixel, in all lanes."""
+    kind, array, at = source
     values = []
     for pixel in range(pixels):
         where = builder.add(at, builder.mul(step, ir.Constant(step.type, pixel)))
-        word = builder.load(address(context, builder, kind, array, where))
-        values.append(splat(builder, word, 8))
+        word = address(context, builder, kind, array, where)
+        halves = builder.bitcast(word, ir.IntType(32).as_pointer())
+        value = builder.load(builder.gep(halves, [ir.Constant(ir.IntType(32), half)]))
+        values.append(splat(builder, value, _WIDTH))
     return values
 
 
-def _weights(context: Any, builder: Any, kind: Any, words: Any, where: Any) -> Any:
+def _weights(context: Any, builder: Any, source: _Source, half: int, number: int) -> Any:
+    kind, words, line = source
+    where = builder.add(line, ir.Constant(line.type, half * LANES + number * _WIDTH))
     return load_vector(builder, address(context, builder, kind, words, where), _TILES[1].vector)
 
 
 def _popcount(builder: Any, value: Any) -> Any:
-    return call(builder, "llvm.ctpop.v8i64", value.type, value)
+    return call(builder, "llvm.ctpop.v16i32", value.type, value)
 
 
 def _majority(builder: Any, one: Any, two: Any, parity: Any) -> Any:
     how = ir.Constant(ir.IntType(32), _MAJORITY)
-    name = "llvm.x86.avx512.pternlog.q.512"
+    name = "llvm.x86.avx512.pternlog.d.512"
     return call(builder, name, one.type, one, two, parity, how)
 
 
 def _add_twice(builder: Any, total: Any, counts: Any) -> Any:
-    """Counts of at most 64, so that the lowest byte of a lane holds one."""
-    lanes = ir.VectorType(ir.IntType(32), 16)
-    sums, bytes_of_counts = (builder.bitcast(value, lanes) for value in (total, counts))
-    twos = constant(lanes, 0x02020202)
-    name = "llvm.x86.avx512.vpdpbusd.512"
-    return builder.bitcast(call(builder, name, lanes, sums, bytes_of_counts, twos), total.type)
+    """Counts of at most 32, so that the lowest byte of a lane holds one."""
+    twos = constant(total.type, 0x02020202)
+    return call(builder, "llvm.x86.avx512.vpdpbusd.512", total.type, total, counts, twos)
 
 
 def _narrower(pixels: int) -> Any:
@@ -211,14 +224,11 @@ def _narrower(pixels: int) -> Any:
 
     def narrow(typing_context: Any, tile: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            halves = []
-            for first in range(0, tile_type.count, 4):
-                packed = builder.extract_value(arguments[0], first)
-                for number in range(1, 4):
-                    shift = constant(tile_type.vector, 16 * number)
-                    counts = builder.extract_value(arguments[0], first + number)
-                    packed = builder.or_(packed, builder.shl(counts, shift))
-                halves.append(builder.bitcast(packed, ir.VectorType(ir.IntType(16), 32)))
+            counts = [builder.extract_value(arguments[0], place) for place in range(tile_type.count)]
+            kind = ir.VectorType(ir.IntType(16), 2 * _WIDTH)
+            name = "llvm.x86.avx512.packssdw.512"
+            pairs = zip(counts[::2], counts[1::2], strict=True)
+            halves = [call(builder, name, kind, *pair) for pair in pairs]
             parts = [concatenate(builder, halves[i : i + 2]) for i in range(0, len(halves), 2)]
             return context.make_tuple(builder, signature.return_type, parts)
 
@@ -244,7 +254,7 @@ def _walker(pixels: int) -> Any:
     ) -> Any:
         words = bits.shape[2]
         threes, rest = kernel * words // 3, kernel * words % 3
-        line = panel * weights.words.shape[1] * LANES
+        line = panel * weights.words.shape[1] * _LINE
         first, pitch = (row * bits.shape[1] + column) * words, bits.shape[1] * words
         tile = nothing()
         for _ in range(kernel):
@@ -254,11 +264,11 @@ def _walker(pixels: int) -> Any:
                     tile, bits, weights.parities, at, step * words, weights.words, line
                 )
                 at += 3
-                line += 3 * LANES
+                line += 3 * _LINE
             for _ in range(rest):
                 tile = count(tile, bits, at, step * words, weights.words, line)
                 at += 1
-                line += LANES
+                line += _LINE
             first += pitch
         return narrow(tile)
 

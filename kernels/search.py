@@ -56,16 +56,17 @@ def nearest(weights, entries, panels, runs, first_run, codes, begin, distances, 
             for place in range(first_run[cell], first_run[cell + 1]):
                 row, left, right = runs[place, 0], runs[place, 1], runs[place, 2]
                 for column in range(left, right - 1, 2):
-                    if begin[row, column] == panel == begin[row, column + 1]:
+                    first, second = _at(begin, row, column), _at(begin, row, column + 1)
+                    if first == panel == second:
                         continue
                     one, two = count_window(weights, panel, codes, row, column, 1, 1)
-                    tie = np.int32(panel < begin[row, column])
+                    tie = np.int32(panel < first)
                     _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
-                    tie = np.int32(panel < begin[row, column + 1])
+                    tie = np.int32(panel < second)
                     _keep_if_closer(two, tie, entries, panel, row, column + 1, distances, indices)
                 if (right - left) % 2:
                     one = count_last_window(weights, panel, codes, row, right - 1, 1, 1)
-                    tie = np.int32(panel < begin[row, right - 1])
+                    tie = np.int32(panel < _at(begin, row, right - 1))
                     _keep_if_closer(one, tie, entries, panel, row, right - 1, distances, indices)
 
 
@@ -140,10 +141,11 @@ def nearest_in_blocks(
             for place in range(first_run[cell], first_run[cell + 1]):
                 y = runs[place, 0]
                 for x in range(runs[place, 1], runs[place, 2]):
-                    if panel == begin[y, x]:
+                    first = _at(begin, y, x)
+                    if panel == first:
                         continue
                     common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
-                    tie = np.int32(panel < begin[y, x])
+                    tie = np.int32(panel < first)
                     worst = _largest(distances, y * block, x * block, block)
                     if less(common, repeat(np.int16(worst + tie))):
                         _meet(
@@ -159,6 +161,12 @@ def nearest_in_blocks(
                             distances,
                             indices,
                         )
+
+
+@inlined
+def _at(array, row, column):
+    # By unsigned numbers, or every access would ask whether they count from the end.
+    return array[np.uint64(row), np.uint64(column)]
 
 
 @inlined
@@ -179,7 +187,7 @@ def _meet(weights, panel, fine, common, tie, y, x, block, entries, distances, in
 
 @inlined
 def _keep_if_closer(apart, tie, entries, panel, row, column, distances, indices):
-    if less(apart, repeat(np.int16(distances[row, column] + tie))):
+    if less(apart, repeat(np.int16(_at(distances, row, column) + tie))):
         _keep(apart, entries, panel, row, column, distances, indices)
 
 
@@ -188,7 +196,7 @@ def _largest(distances, top, left, side):
     largest = np.int32(0)
     for row in range(top, top + side):
         for column in range(left, left + side):
-            largest = max(largest, distances[row, column])
+            largest = max(largest, _at(distances, row, column))
     return largest
 
 
