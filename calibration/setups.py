@@ -15,12 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from calibration.backbones import usual_px
 from calibration.errors import ImageMismatch, UnreadableImage
 from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
@@ -39,9 +39,6 @@ from kernels.network import Network
 
 PATCH_PX = 8
 """Between patches, in pixels of the network's input: finer detail is looked at that often."""
-
-USUAL_PX = 336
-"""Side of the network's input where nothing is said, in pixels."""
 
 _SIDES_PX = (192, 256, 336, 448, 640)
 _IMAGES = 72
@@ -178,11 +175,13 @@ def choose_setup(
 
 def _setups(networks: Sequence[Network], wishes: Wishes) -> list[Setup]:
     """All that are looked through, the usual one first."""
-    sizes = [wishes.input_pixels or USUAL_PX**2]
-    if not wishes.input_pixels:
-        sizes += [px * px for px in _SIDES_PX if px != USUAL_PX]
-    networks = [network.with_patches_every(PATCH_PX) for network in networks]
-    setups = [Setup(network, pixels) for network, pixels in product(networks, sizes)]
+    setups = []
+    for network in networks:
+        usual = usual_px(network.name)
+        sides = sorted(_SIDES_PX, key=lambda side_px: side_px != usual)
+        sizes = [wishes.input_pixels] if wishes.input_pixels else [side * side for side in sides]
+        seen = network.with_patches_every(PATCH_PX)
+        setups += [Setup(seen, pixels) for pixels in sizes]
     if wishes.surroundings is False:
         return [setup.without_surroundings or setup for setup in setups]
     return setups

@@ -119,11 +119,11 @@ def _picks(length: int, count: int, channels: int) -> _Picks:
     begin_of_pixel = channels * left.astype(np.int64)[pixels]
     # The last pixels may begin at the same one: in order if each counts from its first colour.
     reached = np.maximum.accumulate(begin_of_pixel + colours)
-    begins = [0]
-    while (to := begins[-1]) < len(pixels):
-        out_of_reach = np.searchsorted(reached, begin_of_pixel[to] + _IN_REACH)
-        begins.append(min(int(out_of_reach), to + _LANES))
-    to, ends = np.array(begins[:-1]), np.array(begins[1:])
+    bounds = [0]
+    while bounds[-1] < len(pixels):
+        out_of_reach = np.searchsorted(reached, begin_of_pixel[bounds[-1]] + _IN_REACH)
+        bounds.append(min(int(out_of_reach), bounds[-1] + _LANES))
+    to, ends = np.array(bounds[:-1]), np.array(bounds[1:])
     first = begin_of_pixel[to]
     values = np.minimum(to[:, None] + np.arange(_LANES), ends[:, None] - 1)
     places = (begin_of_pixel[values] + colours[values] - first[:, None]).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Counting mismatches on x86-64 with AVX-512 VPOPCNTDQ: lane = output channel, half a word per lane.
+"""Counting mismatches on x86-64 with AVX-512 VPOPCNTDQ: a lane is an output channel.
 
 Words are counted three at a time. Let ``a``, ``b``, ``c`` be where three words of a pixel differ
 from three words of weights. A full adder makes of them ``parity + 2 * majority``, so that two words
@@ -224,7 +224,9 @@ def _narrower(pixels: int) -> Any:
 
     def narrow(typing_context: Any, tile: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            counts = [builder.extract_value(arguments[0], place) for place in range(tile_type.count)]
+            counts = [
+                builder.extract_value(arguments[0], place) for place in range(tile_type.count)
+            ]
             kind = ir.VectorType(ir.IntType(16), 2 * _WIDTH)
             name = "llvm.x86.avx512.packssdw.512"
             pairs = zip(counts[::2], counts[1::2], strict=True)

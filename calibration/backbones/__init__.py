@@ -11,6 +11,9 @@ from kernels.network import Network
 
 DEFAULT = "base"
 
+_USUAL_PX = {"small": 256}
+_USUAL_PX_ELSE = 336
+
 ANY = "auto"
 """Stands for all shipped backbones, the default first: calibration may choose among them."""
 
@@ -19,6 +22,14 @@ def backbone_names() -> list[str]:
     """Names of the shipped backbones."""
     folder = resources.files(__package__)
     return sorted(f.name.removesuffix(".bnn") for f in folder.iterdir() if f.name.endswith(".bnn"))
+
+
+def usual_px(name: str) -> int:
+    """Side of a backbone's input where nothing is said, in pixels.
+
+    ``small`` is there to be fast, and looks at less.
+    """
+    return _USUAL_PX.get(name, _USUAL_PX_ELSE)
 
 
 def load_backbones(name: str) -> list[Network]:

@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_side_px,
         metavar="PX",
         help="the region is scaled to about PX x PX pixels in all, keeping its shape: more sees"
-        " smaller defects and takes longer (default: 336, or what suits the budget)",
+        " smaller defects and takes longer (default: 336, of small 256, or what suits the budget)",
     )
     parser.add_argument(
         "--keep-all",

@@ -13,7 +13,7 @@ from calibration.good_images import GoodFolder
 from calibration.normal import NormalSettings
 from calibration.pose import ONE_POSE
 from calibration.progress import silent
-from calibration.setups import USUAL_PX, Choice, Setup, Trial, Wishes, _decide, choose_setup
+from calibration.setups import Choice, Setup, Trial, Wishes, _decide, choose_setup
 from calibration.synthetic import with_defect
 from kernels.backends import choose
 
@@ -39,9 +39,16 @@ def _choose(folder: Path, **wishes: float | bool) -> Choice:
 def test_without_a_budget_it_is_the_first_backbone_and_nothing_is_tried(tmp_path: Path) -> None:
     choice = _choose(tmp_path)
     assert choice.setup.network.name == NETWORKS[0].name == "base"
-    assert choice.setup.input_pixels == USUAL_PX**2
+    assert choice.setup.input_pixels == 336 * 336
     assert not choice.trials
     assert _choose(tmp_path, input_pixels=128 * 128).setup.input_pixels == 128 * 128
+
+
+def test_the_small_backbone_usually_sees_less(tmp_path: Path) -> None:
+    small = [network for network in NETWORKS if network.name == "small"]
+    arguments = BACKEND, Wishes(), NormalSettings(), 0, silent
+    setup = choose_setup(GoodFolder(tmp_path), small, *arguments).setup
+    assert setup.words == "small at 256 px"
 
 
 def test_a_budget_that_allows_everything_takes_the_best_of_all_that_were_tried(
