@@ -4,3 +4,6 @@ The ground floor: nothing else of ours is imported here. Start with ``kernels.ne
 backbone is), ``kernels.reference`` (what each operation means) and ``kernels.backends`` (who runs
 it).
 """
+
+KERNELS_VARIABLE = "EDGE_KERNELS"
+"""The environment variable that forces a way of counting, see :mod:`kernels.processor`."""

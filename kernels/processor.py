@@ -22,7 +22,7 @@ from types import ModuleType
 from llvmlite import binding
 from numba.core import config
 
-from kernels.backends.choice import KERNELS_VARIABLE
+from kernels import KERNELS_VARIABLE
 from kernels.errors import BackendUnavailable
 from kernels.vectors import host_features
 

@@ -45,17 +45,29 @@ class DevelopmentSets:
         """Whether the last batch of so many crops has reached the next time."""
         return crops // self._every_crops > (crops - batch) // self._every_crops
 
-    def image_auroc(self, network: Network) -> dict[str, float | None]:
-        """Of each set, and their mean; None where nothing can be taught yet."""
-        found = {name: self._of(network, name) for name in self._sets}
-        told = [auroc for auroc in found.values() if auroc is not None]
-        return found | {"mean": round(float(np.mean(told)), 4) if told else None}
+    def tell(self, network: Network) -> dict[str, dict[str, float | str]]:
+        """What is to be logged.
 
-    def _of(self, network: Network, name: str) -> float | None:
+        Returns:
+            ``image_auroc`` of each set, and their mean. A set that cannot be taught from stands in
+            ``not_taught`` instead, with a sentence: to a network that has hardly begun, all parts
+            may look the same.
+        """
+        found: dict[str, float | str] = {}
+        refused: dict[str, float | str] = {}
+        for name in self._sets:
+            try:
+                found[name] = self._image_auroc(network, name)
+            except DatasetError as error:
+                refused[name] = str(error)
+        if found:
+            found["mean"] = round(float(np.mean(list(found.values()))), 4)
+        return {"image_auroc": found} | ({"not_taught": refused} if refused else {})
+
+    def _image_auroc(self, network: Network, name: str) -> float:
         folder, dataset = self._sets[name]
-        try:
-            taught = calibrate(folder / "train" / "good", [network], self._backend, Settings())
-        except DatasetError:
-            return None  # to a network that has hardly begun, all parts may look the same
+        taught = calibrate(folder / "train" / "good", [network], self._backend, Settings())
         auroc = evaluate(Detector(taught.model, self._backend.name), dataset).image_auroc
-        return None if auroc is None else round(auroc, 4)
+        if auroc is None:
+            raise DatasetError(f"{folder / 'test'} holds no defective parts, or no good ones")
+        return round(auroc, 4)

@@ -247,9 +247,9 @@ class Distillation:
                     saved_at = time.monotonic()
                 if development and development.due(self.step * settings.batch, settings.batch):
                     self.save()  # it takes minutes, in which nobody waits for an orderly end
-                    found = development.image_auroc(self.network("student"))
-                    log.note(self.step, {"image_auroc": found})
-                    bar.write(f"step {self.step}: image AUROC {found}")
+                    told = development.tell(self.network("student"))
+                    log.note(self.step, told)
+                    bar.write(f"step {self.step}: {told}")
         self.save()
         return self.step >= settings.steps
 

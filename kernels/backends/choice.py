@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernels import KERNELS_VARIABLE
 from kernels.backends.base import Backend
 from kernels.errors import BackendUnavailable
 
 BACKEND_NAMES = ("numba", "tflite", "onnx", "reference")
-KERNELS_VARIABLE = "EDGE_KERNELS"
-"""The environment variable that forces kernels, see :mod:`kernels.processor`."""
 
 _AUTOMATIC = ("numba", "tflite", "onnx")
 

@@ -305,13 +305,17 @@ def test_development_sets_are_told_as_the_commands_would_tell_them(tmp_path: Pat
     taught = calibrate(rings / "train" / "good", [tiny_network()], backend).model
     wanted = evaluate(Detector(taught), open_dataset(rings)).image_auroc
     assert wanted is not None
-    found = sets.image_auroc(tiny_network())
+    told = sets.tell(tiny_network())
+    found = told["image_auroc"]
+    assert told == {"image_auroc": found}
     assert found == {"rings": pytest.approx(wanted, abs=5e-5), "mean": found["rings"]}
     assert [crops for crops in range(32, 320, 32) if sets.due(crops, 32)] == [128, 224]
     # Bits that are always clear tell no part from another.
     stem, *_ = tiny_network().layers
     blind = Network("blind", (stem, Embedding(4, np.full((1, 64), 10**6, np.int32), every=2)))
-    assert sets.image_auroc(blind) == {"rings": None, "mean": None}
+    told = sets.tell(blind)
+    assert told == {"image_auroc": {}, "not_taught": {"rings": told["not_taught"]["rings"]}}
+    assert "identical" in str(told["not_taught"]["rings"])
     with pytest.raises(DatasetError, match="nowhere"):
         DevelopmentSets([tmp_path / "nowhere"], 100, backend)
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import reference
-from kernels.backends.choice import KERNELS_VARIABLE
+from kernels import KERNELS_VARIABLE, reference
 from kernels.binary_convolution import BinaryConvolution
 from kernels.bits import pack
 from kernels.errors import BackendUnavailable, ShapeError
