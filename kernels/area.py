@@ -14,12 +14,12 @@ H W 3 bytes read once, H W 3 products down, h W 3 products across.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kernels.buffers import buffer_of
-from kernels.compiled import kernel
+from kernels.compiled import implements, inlined, kernel
 from kernels.errors import ShapeError
 from kernels.floats import (
     add_picked,
@@ -36,6 +36,7 @@ from kernels.vectors import WIDE_REGISTERS, aligned
 _HALF = np.float32(0.5)
 _LANES = 16
 _IN_REACH = 2 * _LANES  # neighbouring numbers, of which one instruction picks sixteen
+_MOST_PICKED_FROM = 2.4  # values for one: of more, too few are in reach for a vector to be worth it
 
 
 def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = None) -> np.ndarray:
@@ -60,7 +61,11 @@ def shrink(image: np.ndarray, height: int, width: int, out: np.ndarray | None = 
     out = buffer_of((height, width, *image.shape[2:]), out)
     channels = 1 if image.ndim == 2 else 3
     down = _covered(image.shape[0], height)
-    across = _across_for(image.shape[1], width, channels)
+    few_in_reach = channels == 3 and image.shape[1] > _MOST_PICKED_FROM * width
+    if WIDE_REGISTERS and not few_in_reach:
+        across: _Covered | _Picks = _picks(image.shape[1], width, channels)
+    else:
+        across = _covered(image.shape[1], width)
     _shrink(_lines(image), down, across, channels, out.reshape(height, -1))
     return out
 
@@ -113,6 +118,7 @@ class _Picks(NamedTuple):
     shares: np.ndarray
 
 
+@lru_cache(maxsize=64)
 def _picks(length: int, count: int, channels: int) -> _Picks:
     left, shares = _covered(length, count)
     pixels, colours = np.divmod(np.arange(channels * count), channels)
@@ -130,12 +136,16 @@ def _picks(length: int, count: int, channels: int) -> _Picks:
     return _Picks(to, first, aligned(places), aligned(shares[pixels[values]].transpose(0, 2, 1)))
 
 
-# Both make a row of means of a row of sums, with as many taps as a tuple has, which unrolls the
-# loops; of an empty one, any number.
+def _means(across: _Covered | _Picks, sums: Any, taps: Any, channels: Any, line: Any) -> None:
+    """Make a row of means of a row of sums.
+
+    As many taps are added as the tuple ``taps`` has, which unrolls the loops; any number, if none.
+    """
+    raise NotImplementedError
 
 
-@kernel
-def _means_of_sixteen(sums, picks, taps, channels, line):
+@implements(_means, _Picks)
+def _sixteen_at_once(picks, sums, taps, channels, line):
     share = 0
     for number in range(picks.to.shape[0]):
         means = all_of_sixteen(_HALF)
@@ -147,8 +157,8 @@ def _means_of_sixteen(sums, picks, taps, channels, line):
         store_sixteen(line, picks.to[number], means)
 
 
-@kernel
-def _means_of_pixels(sums, covered, taps, channels, line):
+@implements(_means, _Covered)
+def _by_pixel(covered, sums, taps, channels, line):
     first, shares = covered.first, covered.shares
     if channels == 3:
         for column in range(shares.shape[0]):
@@ -165,25 +175,16 @@ def _means_of_pixels(sums, covered, taps, channels, line):
             line[column] = np.uint8(grey)
 
 
-_means = _means_of_sixteen if WIDE_REGISTERS else _means_of_pixels
-
-
-@lru_cache(maxsize=64)
-def _across_for(length: int, count: int, channels: int) -> _Covered | _Picks:
-    """What ``_means`` has to know about a picture's width."""
-    return _picks(length, count, channels) if WIDE_REGISTERS else _covered(length, count)
-
-
-@kernel
-def _across(sums, across, channels, line):
+@inlined
+def _across(across, sums, channels, line):
     if across.shares.shape[1] == 3:
-        _means(sums, across, (0, 0, 0), channels, line)
+        _means(across, sums, (0, 0, 0), channels, line)
     elif across.shares.shape[1] == 4:
-        _means(sums, across, (0, 0, 0, 0), channels, line)
+        _means(across, sums, (0, 0, 0, 0), channels, line)
     elif across.shares.shape[1] == 5:
-        _means(sums, across, (0, 0, 0, 0, 0), channels, line)
+        _means(across, sums, (0, 0, 0, 0, 0), channels, line)
     else:
-        _means(sums, across, (), channels, line)
+        _means(across, sums, (), channels, line)
 
 
 @kernel
@@ -194,7 +195,7 @@ def _shrink(lines, down, across, channels, out):
     line = np.empty(out.shape[1] + _LANES, np.uint8)
     for row in range(out.shape[0]):
         _sum_of_rows(lines, down.first[row], down.shares[row], sums)
-        _across(sums, across, channels, line)
+        _across(across, sums, channels, line)
         for place in range(out.shape[1]):
             out[row, place] = line[place]
 

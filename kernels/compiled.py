@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit, typeof
-from numba.core import config
+from numba.core import config, types
+from numba.extending import overload
 
 
 def _cache_folder() -> Path:
@@ -41,6 +42,23 @@ kernel = njit(cache=True, nogil=True)
 
 inlined = njit(nogil=True, forceinline=True)
 """A part of kernels, compiled into each."""
+
+
+def implements(function: Callable[..., Any], table: type) -> Any:
+    """Decorator: what a function is to kernels where its first argument is such a NamedTuple.
+
+    Chosen when a kernel is compiled, by the type of what it is given.
+    """
+
+    def register(implementation: Any) -> Any:
+        def choose(first: Any, *_rest: Any) -> Any:
+            named = isinstance(first, types.NamedTuple | types.NamedUniTuple)
+            return implementation if named and first.instance_class is table else None
+
+        overload(function, inline="never", jit_options={"forceinline": True}, strict=False)(choose)
+        return implementation
+
+    return register
 
 
 def bound(function: Any, *arguments: object) -> Callable[[], object]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import types
-from numba.extending import overload
+from kernels.compiled import implements
 
 
 def prepare(weights: Any, bits: Any, step: Any) -> None:
@@ -55,22 +54,6 @@ def count_last_window(
     raise NotImplementedError
 
 
-def way_of_counting(weights_class: type, function: Any) -> Any:
-    """Decorator: the implementation of one of the above for weights of this class."""
-
-    def register(implementation: Any) -> Any:
-        def choose(weights: Any, *_rest: Any) -> Any:
-            named = isinstance(weights, types.NamedTuple | types.NamedUniTuple)
-            if named and weights.instance_class is weights_class:
-                return implementation
-            return None
-
-        overload(function, inline="never", jit_options={"forceinline": True}, strict=False)(choose)
-        return implementation
-
-    return register
-
-
 def count_last_as_one_of_two(weights_class: type) -> None:
     """For ways that count two windows or none: the last one is the first of a pair."""
 
@@ -80,4 +63,4 @@ def count_last_as_one_of_two(weights_class: type) -> None:
         one, _ = count_window(weights, panel, bits, row, column, kernel, step)
         return one
 
-    way_of_counting(weights_class, count_last_window)(last)
+    implements(count_last_window, weights_class)(last)

@@ -33,8 +33,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.compiled import inlined
-from kernels.counting import count_last_window, count_window, prepare, way_of_counting
+from kernels.compiled import implements, inlined
+from kernels.counting import count_last_window, count_window, prepare
 from kernels.vectors import (
     LANES,
     Tile,
@@ -239,7 +239,7 @@ def _narrower(pixels: int) -> Any:
     return intrinsic(narrow)
 
 
-@way_of_counting(Weights, prepare)
+@implements(prepare, Weights)
 def _prepare(weights, bits, step):
     flat, parities = bits.reshape(bits.size), weights.parities
     for place in range(min(parities.size, flat.size) - 2):
@@ -281,11 +281,11 @@ _walk_one = _walker(1)
 _walk_two = _walker(2)
 
 
-@way_of_counting(Weights, count_window)
+@implements(count_window, Weights)
 def _count_window(weights, panel, bits, row, column, kernel, step):
     return _walk_two(weights, panel, bits, row, column, kernel, step)
 
 
-@way_of_counting(Weights, count_last_window)
+@implements(count_last_window, Weights)
 def _count_last_window(weights, panel, bits, row, column, kernel, step):
     return _walk_one(weights, panel, bits, row, column, kernel, step)[0]

@@ -19,11 +19,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from kernels.compiled import implements
 from kernels.counting import (
     count_last_as_one_of_two,
     count_window,
     prepare,
-    way_of_counting,
 )
 from kernels.vectors import (
     LANES,
@@ -101,12 +101,12 @@ def _count_word(
     return _SUMS(_SUMS, bits, types.intp, types.intp, octets, types.intp), generate
 
 
-@way_of_counting(Weights, prepare)
+@implements(prepare, Weights)
 def _prepare(weights, bits, step):
     pass
 
 
-@way_of_counting(Weights, count_window)
+@implements(count_window, Weights)
 def _count_window(weights, panel, bits, row, column, kernel, step):
     words = bits.shape[2]
     line = panel * weights.octets.shape[1] * LANES

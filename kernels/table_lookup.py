@@ -27,11 +27,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from kernels.compiled import implements
 from kernels.counting import (
     count_last_as_one_of_two,
     count_window,
     prepare,
-    way_of_counting,
 )
 from kernels.vectors import (
     LANES,
@@ -173,7 +173,7 @@ def _separate(typing_context: Any, sums: Any) -> Any:
     return _SUMS(_SUMS), generate
 
 
-@way_of_counting(Weights, prepare)
+@implements(prepare, Weights)
 def _prepare(weights, bits, step):
     rows, columns, words = bits.shape
     at = 0
@@ -188,7 +188,7 @@ def _prepare(weights, bits, step):
                 at += _NIBBLES
 
 
-@way_of_counting(Weights, count_window)
+@implements(count_window, Weights)
 def _count_window(weights, panel, bits, row, column, kernel, step):
     words = bits.shape[2]
     line = panel * weights.nibbles.shape[1] * LANES

@@ -50,7 +50,8 @@ def _every_picture() -> None:
     for picture in (coloured, np.zeros((_SIDE, _SIDE), np.uint8)):
         # A part of a picture lies otherwise in memory, and is another case to Numba.
         for image in (picture, picture[:, 1:]):
-            shrink(image, 5, 5)
+            for side in (5, 2):  # a little and a lot: done in two ways
+                shrink(image, side, side)
             brightened(image, 1.25, np.empty(image.shape, np.uint8))
             light_of(image)
             if image.ndim == 3:
