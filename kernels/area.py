@@ -1,14 +1,15 @@
 """Shrinking a picture: each pixel becomes the mean of the area that it covers in the larger one.
 
 What OpenCV calls INTER_AREA, in a quarter to a seventh of its time for colour unless the factors
-are whole: a camera's picture is mostly larger than what the network reads, and to shrink one of
+are whole. A camera's picture is mostly larger than what the network reads, and to shrink one of
 1280 x 960 pixels took longer than the network.
 
 Rows are summed first, each over its whole length: a byte to a float, a product, a sum, in vectors
 and from memory that lies in a row. What is uneven, the steps across, is left for one row of sums
 per row of the result. With AVX-512 sixteen numbers of that are picked at once; elsewhere a colour
 pixel is a vector, and grey takes one number after another. Bounds, for H x W pixels to h x w:
-H W 3 bytes read once, H W 3 products down, h W 3 products across.
+H W 3 bytes read once, H W 3 products down and h W 3 across, and some more of each, for areas begin
+and end within pixels.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def write_page(
         "- Taught on `train/good` with defaults only, the same for every set; measured on `test`."
         f" The threshold is calibrated for a false reject rate of {rate:.0%}.",
         "- Bits go through `calibrate` and `evaluate`; `base` at 336 px is what happens without any"
-        " option. Float teachers and HOG see the same pictures at 336 px and go through the same"
+        " option, `small` at 256 px with `--backbone small` alone."
+        " Float teachers and HOG see the same pictures at 336 px and go through the same"
         " folds, choice of pose, places, drift, outliers and threshold, with Euclidean distances;"
         " no defects are drawn for them, so smoothing is as usual;"
         " teachers give their maps at strides 8 and 16, projected onto 256 directions where they"
