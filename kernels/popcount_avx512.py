@@ -247,32 +247,49 @@ def _prepare(weights, bits, step):
 
 
 def _walker(pixels: int) -> Any:
-    """The windows of so many pixels, word by word; gives a Sixty4 each."""
+    """The windows of so many pixels; gives a Sixty4 each."""
     nothing, narrow = zeros(_TILES[pixels]), _narrower(pixels)
     count, count_three = _counter(pixels), _three_counter(pixels)
+
+    # What comes first is not added to nothing: LLVM sees it if no branch lies between.
+
+    @inlined
+    def words_alone(weights, line, bits, at, words, step):
+        tile = count(nothing(), bits, at, step, weights.words, line)
+        for word in range(1, words):
+            line += _LINE
+            tile = count(tile, bits, at + word, step, weights.words, line)
+        return narrow(tile)
+
+    @inlined
+    def threes_first(weights, line, bits, first, pitch, kernel, words, step):
+        threes, rest = kernel * words // 3, kernel * words % 3
+        parities = weights.parities
+        tile = count_three(nothing(), bits, parities, first, step, weights.words, line)
+        begun = 1
+        for row in range(kernel):
+            at = first + row * pitch + 3 * begun
+            line += 3 * _LINE * begun
+            for _ in range(begun, threes):
+                tile = count_three(tile, bits, parities, at, step, weights.words, line)
+                at += 3
+                line += 3 * _LINE
+            for _ in range(rest):
+                tile = count(tile, bits, at, step, weights.words, line)
+                at += 1
+                line += _LINE
+            begun = 0
+        return narrow(tile)
 
     def walk(
         weights: Any, panel: Any, bits: Any, row: Any, column: Any, kernel: Any, step: Any
     ) -> Any:
         words = bits.shape[2]
-        threes, rest = kernel * words // 3, kernel * words % 3
         line = panel * weights.words.shape[1] * _LINE
         first, pitch = (row * bits.shape[1] + column) * words, bits.shape[1] * words
-        tile = nothing()
-        for _ in range(kernel):
-            at = first
-            for _ in range(threes):
-                tile = count_three(
-                    tile, bits, weights.parities, at, step * words, weights.words, line
-                )
-                at += 3
-                line += 3 * _LINE
-            for _ in range(rest):
-                tile = count(tile, bits, at, step * words, weights.words, line)
-                at += 1
-                line += _LINE
-            first += pitch
-        return narrow(tile)
+        if kernel * words < 3:
+            return words_alone(weights, line, bits, first, words, step * words)
+        return threes_first(weights, line, bits, first, pitch, kernel, words, step * words)
 
     return inlined(walk)
 

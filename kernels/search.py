@@ -18,7 +18,7 @@ import numpy as np
 
 from kernels.compiled import inlined, kernel
 from kernels.counting import count_last_window, count_window, prepare
-from kernels.vectors import LANES, add, equal, less, lowest_bit, repeat, smallest
+from kernels.vectors import LANES, add, any_less, equal, lowest_bit, repeat, smallest
 
 FARTHEST = 32766
 """A distance that no entry has; one more still fits an int16."""
@@ -147,7 +147,7 @@ def nearest_in_blocks(
                     common = count_last_window(coarse_weights, panel, coarse, y, x, 1, 1)
                     tie = np.int32(panel < first)
                     worst = _largest(distances, y * block, x * block, block)
-                    if less(common, repeat(np.int16(worst + tie))):
+                    if any_less(common, np.int16(worst + tie)):
                         _meet(
                             fine_weights,
                             panel,
@@ -187,7 +187,7 @@ def _meet(weights, panel, fine, common, tie, y, x, block, entries, distances, in
 
 @inlined
 def _keep_if_closer(apart, tie, entries, panel, row, column, distances, indices):
-    if less(apart, repeat(np.int16(_at(distances, row, column) + tie))):
+    if any_less(apart, np.int16(_at(distances, row, column) + tie)):
         _keep(apart, entries, panel, row, column, distances, indices)
 
 

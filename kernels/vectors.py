@@ -411,7 +411,6 @@ def _comparison(operator: str, signed: bool, explain: str) -> Any:
 
 greater = _comparison(">", True, "A word of bits, set where a > b.")
 less_or_equal = _comparison("<=", True, "A word of bits, set where a <= b.")
-less = _comparison("<", True, "A word of bits, set where a < b.")
 equal = _comparison("==", True, "A word of bits, set where a == b.")
 
 
@@ -423,6 +422,21 @@ def smallest(typing_context: Any, value: Any) -> Any:
         return call(builder, "llvm.vector.reduce.smin.v64i16", _I16, arguments[0])
 
     return types.int16(sixty4), generate
+
+
+@intrinsic
+def any_less(typing_context: Any, value: Any, limit: Any) -> Any:
+    """Whether any of the 64 is less than an int16."""
+
+    def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+        value, limit = arguments
+        half = LANES // 2
+        low, high = split(builder, value, half)
+        least = call(builder, f"llvm.smin.v{half}i16", low.type, low, high)
+        less_lanes = builder.icmp_signed("<", least, splat(builder, limit, half))
+        return builder.icmp_unsigned("!=", builder.bitcast(less_lanes, _I32), ir.Constant(_I32, 0))
+
+    return types.boolean(sixty4, types.int16), generate
 
 
 @intrinsic
