@@ -64,9 +64,10 @@ def nearest(weights, entries, panels, runs, first_run, codes, begin, distances, 
                     _keep_if_closer(one, tie, entries, panel, row, column, distances, indices)
                     tie = np.int32(panel < second)
                     _keep_if_closer(two, tie, entries, panel, row, column + 1, distances, indices)
-                if (right - left) % 2:
+                first = _at(begin, row, right - 1)
+                if (right - left) % 2 and first != panel:
                     one = count_last_window(weights, panel, codes, row, right - 1, 1, 1)
-                    tie = np.int32(panel < _at(begin, row, right - 1))
+                    tie = np.int32(panel < first)
                     _keep_if_closer(one, tie, entries, panel, row, right - 1, distances, indices)
 
 
