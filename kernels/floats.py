@@ -13,25 +13,24 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.vectors import Builder, Value, Vector, address, call, load_vector, splat, store_vector
+from kernels.vectors import (
+    Builder,
+    Value,
+    Vector,
+    address,
+    call,
+    load_vector,
+    repeater,
+    splat,
+    store_vector,
+    storer,
+)
 
 _FOUR = ir.VectorType(ir.FloatType(), 4)
 _SIXTEEN = ir.VectorType(ir.FloatType(), 16)
 
 pixel = Vector("Pixel", _FOUR)
 sixteen = Vector("Sixteen", _SIXTEEN)
-
-
-def _all_of(vector: Vector) -> Any:
-    """An intrinsic: the same float32 in every lane."""
-
-    def repeat(typing_context: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
-            return splat(builder, arguments[0], vector.vector.count)
-
-        return vector(types.float32), generate
-
-    return intrinsic(repeat)
 
 
 def _store_rounded_down(vector: Vector) -> Any:
@@ -51,8 +50,9 @@ def _store_rounded_down(vector: Vector) -> Any:
     return intrinsic(store)
 
 
-all_of_pixel, all_of_sixteen = _all_of(pixel), _all_of(sixteen)
+all_of_pixel, all_of_sixteen = (repeater(vector, types.float32) for vector in (pixel, sixteen))
 store_pixel, store_sixteen = _store_rounded_down(pixel), _store_rounded_down(sixteen)
+store_floats = storer(sixteen)
 
 
 @intrinsic
@@ -82,18 +82,6 @@ def add_share_of_bytes(typing_context: Any, total: Any, share: Any, octets: Any,
         return builder.fadd(total, product)
 
     return sixteen(sixteen, types.float32, octets, types.intp), generate
-
-
-@intrinsic
-def store_floats(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write sixteen numbers into a float32 array from a flat element on."""
-
-    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
-        array, index, value = arguments
-        store_vector(builder, value, address(context, builder, signature.args[0], array, index))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, sixteen), generate
 
 
 @intrinsic

@@ -109,13 +109,12 @@ def _counter(pixels: int) -> Any:
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             tile, bits, at, step, words, line = arguments
-            kinds = signature.args
+            source = signature.args[1], bits, at
+            line_of_weights = signature.args[4], words, line
             for half in range(2):
-                source = kinds[1], bits, at
                 values = _of_pixels(context, builder, source, half, step, pixels)
                 for number in range(_VECTORS):
-                    source = kinds[4], words, line
-                    weights = _weights(context, builder, source, half, number)
+                    weights = _weights(context, builder, line_of_weights, half, number)
                     for pixel in range(pixels):
                         place = pixel * _VECTORS + number
                         different = _popcount(builder, builder.xor(values[pixel], weights))

@@ -313,6 +313,32 @@ def both_pixels(totals: Tile) -> Any:
     return intrinsic(take)
 
 
+def storer(vector: Vector) -> Any:
+    """An intrinsic: write all of a vector into an array of such numbers from a flat element on."""
+
+    def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
+            array, index, value = arguments
+            store_vector(builder, value, address(context, builder, signature.args[0], array, index))
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, vector), generate
+
+    return intrinsic(store)
+
+
+def repeater(vector: Vector, number: types.Type) -> Any:
+    """An intrinsic: the same number in all lanes."""
+
+    def repeat(typing_context: Any, value: Any) -> Any:
+        def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+            return splat(builder, arguments[0], vector.vector.count)
+
+        return vector(number), generate
+
+    return intrinsic(repeat)
+
+
 # Sixty4: what is done to 64 channels at once.
 
 
@@ -327,16 +353,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
     return sixty4(array, types.intp), generate
 
 
-@intrinsic
-def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write 64 values into a 16-bit array from a flat element number on."""
-
-    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
-        array, index, value = arguments
-        store_vector(builder, value, address(context, builder, signature.args[0], array, index))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, sixty4), generate
+store = storer(sixty4)
 
 
 @intrinsic
@@ -363,14 +380,7 @@ def store_bytes(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, sixty4), generate
 
 
-@intrinsic
-def repeat(typing_context: Any, value: Any) -> Any:
-    """One 16-bit value in all lanes."""
-
-    def generate(context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
-        return splat(builder, arguments[0], LANES)
-
-    return sixty4(types.int16), generate
+repeat = repeater(sixty4, types.int16)
 
 
 def _two_operands(emit: Callable[[Any, Builder, Value, Value], Value], explain: str) -> Any:
