@@ -258,6 +258,30 @@ class Network:
         return Network(self.name, self.layers[: finer[-1] + 1]) if finer else self
 
     @property
+    def stem(self) -> Stem:
+        """The first layer."""
+        first = self.layers[0]
+        assert isinstance(first, Stem)
+        return first
+
+    @property
+    def stem_words(self) -> int:
+        """Words of a patch, its first ones, that tell what the stem saw; 0 if that is all."""
+        without = self.without_stem_bits()
+        return self.words_per_patch - without.words_per_patch
+
+    def without_stem_bits(self) -> Network:
+        """The same network as far as its blocks tell of a patch: without embeddings before them.
+
+        Where there are no others, nothing goes.
+        """
+        blocks = [i for i, layer in enumerate(self.layers) if isinstance(layer, BinaryBlock)]
+        behind = self.layers[blocks[0] :] if blocks else ()
+        if not any(isinstance(layer, Embedding) for layer in behind):
+            return self
+        return Network(self.name, (self.stem, *behind))
+
+    @property
     def words_per_patch(self) -> int:
         """Of 64 bits, in a patch."""
         return sum(words_for(embedding.bits) for embedding in self.embeddings)

@@ -15,15 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from calibration.training.crops import Crops
+from calibration.training.levels import clear_as_often, sample, times_clear
 from kernels import container, network_file
 from kernels.backends import Backend
-from kernels.bits import unpack
-from kernels.network import STREAM_CLIP, BinaryBlock, Embedding, Network
-
-_HIGHEST_SUM = 9 * STREAM_CLIP
-_PICTURES = 64
-PICTURE_PX = 320
-"""Side of the pictures that levels are set by."""
+from kernels.network import BinaryBlock, Network
 
 
 def export_shorter(
@@ -34,7 +29,7 @@ def export_shorter(
     Args:
         whole: the ``.bnn`` file of the backbone.
         without: numbers of blocks, see :func:`shorten`.
-        crops: of :data:`PICTURE_PX`; the first of them decide about the levels.
+        crops: of :data:`calibration.training.levels.PICTURE_PX`; the first decide about the levels.
         backend: that runs it.
         path: of the new file.
 
@@ -44,8 +39,8 @@ def export_shorter(
     """
     contents = container.read(whole, container.BACKBONE)
     network = network_file.assemble(contents.manifest["network"], contents.arrays)
-    pictures = [np.ascontiguousarray(crops.crop(n)[:, :, ::-1]) for n in range(_PICTURES)]
-    shorter = replace(shorten(network, without, pictures, backend), name=path.stem)
+    places = _places(network, without)
+    shorter = replace(_shortened(network, places, sample(crops), backend), name=path.stem)
     origin = {
         "recipe": "shorten",
         "without": sorted(without),
@@ -68,6 +63,11 @@ def shorten(
     Raises:
         ValueError: if there is no such block, or what follows cannot do without it.
     """
+    return _shortened(network, _places(network, without), pictures, backend)
+
+
+def _places(network: Network, without: Collection[int]) -> set[int]:
+    """Where among the layers blocks stand."""
     blocks = [
         (place, layer)
         for place, layer in enumerate(network.layers)
@@ -84,53 +84,15 @@ def shorten(
                 f"block {number} of {network.name} changes the stream's size or channels: what"
                 " follows cannot do without it"
             )
-    left_out = {blocks[number][0] for number in without}
-    kept = tuple(layer for i, layer in enumerate(network.layers) if i not in left_out)
-    shorter = Network(network.name, kept)
-    first = min(left_out, default=len(network.layers))  # what lies before keeps its number
-    return _as_often_set(
-        shorter, first, _times_clear(network, pictures, backend), pictures, backend
-    )
+    return {blocks[number][0] for number in without}
 
 
-def _as_often_set(
-    network: Network,
-    first: int,
-    wanted: np.ndarray,
-    pictures: Sequence[np.ndarray],
-    backend: Backend,
+def _shortened(
+    network: Network, places: set[int], pictures: Sequence[np.ndarray], backend: Backend
 ) -> Network:
-    """The lowest levels, from layer ``first`` on, at which bits are clear that often or more."""
-    # Any low level would do for a bit that is never clear: one patch tells the highest.
-    wanted = np.maximum(wanted, 1)
-    low, high = np.full(len(wanted), -_HIGHEST_SUM - 1), np.full(len(wanted), _HIGHEST_SUM)
-    while (low + 1 < high).any():
-        middle = (low + high) // 2
-        tried = _with_levels(network, first, middle)
-        too_low = _times_clear(tried, pictures, backend) < wanted
-        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
-    return _with_levels(network, first, high)
-
-
-def _with_levels(network: Network, first: int, levels: np.ndarray) -> Network:
-    """With other levels, int (bits,), in embeddings from layer ``first`` on."""
-    layers, start = list(network.layers), 0
-    for place, layer in enumerate(layers):
-        if not isinstance(layer, Embedding):
-            continue
-        end = start + layer.bits
-        if place >= first:
-            own = levels[start:end].reshape(layer.levels.shape).astype(np.int32)
-            layers[place] = replace(layer, levels=own)
-        start = end
-    return Network(network.name, tuple(layers))
-
-
-def _times_clear(network: Network, pictures: Sequence[np.ndarray], backend: Backend) -> np.ndarray:
-    """On how many patches each bit is clear: int64 (bits,), embedding after embedding."""
-    executor = backend.executor(network, *pictures[0].shape[:2])
-    found = [
-        np.concatenate([(~unpack(code)).sum(axis=(0, 1)) for code in executor.run(picture)])
-        for picture in pictures
-    ]
-    return np.asarray(np.sum(found, axis=0))
+    kept = tuple(layer for place, layer in enumerate(network.layers) if place not in places)
+    shorter = Network(network.name, kept)
+    first = min(places, default=len(network.layers))  # what lies before keeps its number
+    return clear_as_often(
+        shorter, first, times_clear(network, pictures, backend), pictures, backend
+    )

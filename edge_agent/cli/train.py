@@ -3,7 +3,8 @@
 Recipe distill: a binary student learns from float teachers on natural images. The run lives in a
 folder of its own; stopped at any moment, the same command goes on where it was. At the end the
 backbone and the log of its losses are written. Recipe average: one backbone out of a run and others
-that began as it. Recipe shorten: a backbone without some of its blocks.
+that began as it. Recipe shorten: a backbone without some of its blocks. Recipe stem-bits: one that
+tells what its stem sees, too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.cli.console import positive_count
+from edge_agent.cli.console import number, positive_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     average.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="folders of the runs")
     average.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
     _add_shorten(recipes.add_parser("shorten", help="leave out blocks of a backbone"))
+    _add_stem_bits(recipes.add_parser("stem-bits", help="let a backbone tell what its stem sees"))
 
 
 def _add_photographs(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,24 @@ def _add_shorten(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="numbers of the blocks to leave out, from 0",
     )
+    _add_decoded_photographs(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+
+
+def _add_stem_bits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backbone", type=Path, metavar="LEARNT.bnn")
+    parser.add_argument(
+        "--clear",
+        type=number(float, lambda share: 0 < share < 1, "a share lies between 0 and 1"),
+        default=0.2,
+        metavar="SHARE",
+        help="on how many patches each of the stem's bits is clear (default: 0.2)",
+    )
+    _add_decoded_photographs(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
+
+
+def _add_decoded_photographs(parser: argparse.ArgumentParser) -> None:
     _add_photographs(parser)
     parser.add_argument(
         "--run",
@@ -52,7 +72,6 @@ def _add_shorten(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of a run, which has them decoded, or for them (1.2 GB)",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
 
 
 def _add_distill(parser: argparse.ArgumentParser) -> None:
@@ -128,8 +147,8 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.recipe == "shorten":
-        _shorten(arguments)
+    if arguments.recipe in ("shorten", "stem-bits"):
+        _derive(arguments)
         print(f"{arguments.output} is written")
         return 0
     from edge_agent.errors import MissingExtra
@@ -158,18 +177,24 @@ def _average(arguments: argparse.Namespace) -> bool:
     return True
 
 
-def _shorten(arguments: argparse.Namespace) -> None:
+def _derive(arguments: argparse.Namespace) -> None:
     from calibration.training.crops import Crops, Photographs
-    from calibration.training.shorten import PICTURE_PX, export_shorter
+    from calibration.training.levels import PICTURE_PX
+    from calibration.training.shorten import export_shorter
+    from calibration.training.stem_bits import export_with_stem_bits
     from edge_agent.errors import ConfigError
     from kernels.backends import choose
 
     photographs = Photographs(arguments.photographs, arguments.run / "cache")
     crops = Crops(photographs, PICTURE_PX, seed=0)
+    backend = choose().backend
     try:
-        export_shorter(
-            arguments.backbone, arguments.without, crops, choose().backend, arguments.output
-        )
+        if arguments.recipe == "shorten":
+            export_shorter(arguments.backbone, arguments.without, crops, backend, arguments.output)
+        else:
+            export_with_stem_bits(
+                arguments.backbone, arguments.clear, crops, backend, arguments.output
+            )
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

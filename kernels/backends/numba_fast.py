@@ -51,9 +51,7 @@ class FastExecutor(Executor):
         self._steps: list[Callable[[], object]] = []
         blocks = [layer for layer in network.layers if isinstance(layer, BinaryBlock)]
         following = iter([*blocks, None])
-        first = network.layers[0]
-        assert isinstance(first, Stem)
-        stream, signs = self._add_stem(first, next(following))
+        stream, signs = self._add_stem(network.stem, next(following))
         for layer in network.layers[1:]:
             if isinstance(layer, BinaryBlock):
                 stream, signs = self._add_block(layer, stream, signs, next(following))

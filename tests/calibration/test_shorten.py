@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from calibration.training.crops import Crops
-from calibration.training.shorten import PICTURE_PX, export_shorter, shorten
+from calibration.training.levels import PICTURE_PX
+from calibration.training.shorten import export_shorter, shorten
 from kernels import container, network_file, reference
 from kernels.backends import choose
 from kernels.bits import unpack

@@ -119,6 +119,21 @@ def test_without_surroundings_patches_are_the_first_words_of_what_they_were() ->
     assert alone.without_surroundings() is alone
 
 
+def test_bits_of_the_stem_are_the_first_words_of_a_patch() -> None:
+    down = random_block(RNG, 64, 64, kernel=3, stride=2)
+    middle = Embedding(8, RNG.normal(0, 900, (2, 64)).astype(np.int32))
+    network = Network("n", (STEM, OUT, down, middle)).with_patches_every(8)
+    blocks_only = network.without_stem_bits()
+    assert blocks_only.layers == (network.stem, *network.layers[2:])
+    assert (network.stem_words, blocks_only.stem_words) == (1, 0)
+    image = RNG.integers(0, 256, (32, 48, 3)).astype(np.uint8)
+    whole, cut = (gather(reference.run(one, image)) for one in (network, blocks_only))
+    np.testing.assert_array_equal(cut, whole[..., 1:])
+    for alone in (Network("alone", (STEM, OUT)), Network("alone", (STEM, OUT, down))):
+        assert alone.without_stem_bits() is alone
+        assert alone.stem_words == 0
+
+
 def test_pictures_are_whole_patches() -> None:
     network = Network("n", (STEM, replace(OUT, every=2)))
     assert network.size_multiple == 8
