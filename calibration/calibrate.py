@@ -21,6 +21,7 @@ from calibration.preparation import Roi
 from calibration.progress import Progress, silent
 from calibration.setups import Choice, Wishes, choose_setup
 from calibration.threshold import Threshold, conformal_threshold
+from calibration.views import cut_to
 from kernels.backends import Backend
 from kernels.network import Network
 
@@ -131,14 +132,15 @@ def calibrate(
         good, setup.network, backend, setup.input_pixels, settings.seed, progress
     )
     detail = setup.without_surroundings if settings.wishes.surroundings is None else None
-    detail_words = detail.network.words_per_patch if detail else None
-    normal, used, suspicious = _describe(images, backend, settings, detail_words, progress)
+    words = setup.network.stem_words, detail.network.words_per_patch if detail else None
+    normal, used, suspicious = _describe(images, backend, settings, words, progress)
     if detail and normal.detail_only:
         setup = detail
+    network = setup.network if normal.with_stem else setup.network.without_stem_bits()
     threshold = conformal_threshold(normal.scores, settings.false_reject_rate)
-    warnings = _warnings(images)
+    warnings = _warnings(images, setup.network.stem_words)
     model = Model(
-        network=setup.network,
+        network=network,
         preparation=images.preparation,
         bank=normal.bank,
         scoring=normal.scoring,
@@ -187,16 +189,19 @@ def _describe(
     images: GoodImages,
     backend: Backend,
     settings: Settings,
-    detail_words: int | None,
+    words: tuple[int, int | None],
     progress: Progress,
 ) -> tuple[Normal, np.ndarray, tuple[Suspicious, ...]]:
-    """Good parts without those that stand apart, the numbers of those used, and the odd ones."""
+    """Good parts without those that stand apart, the numbers of those used, and the odd ones.
+
+    ``words`` are of the stem and of a patch itself, as ``describe`` wants them.
+    """
     comparison = BitComparison(backend)
     everything = np.arange(len(images.files))
 
     def described(numbers: np.ndarray) -> Normal:
         parts = [images.views[i] for i in numbers]
-        return describe(parts, comparison, settings.normal, settings.seed, progress, detail_words)
+        return describe(parts, comparison, settings.normal, settings.seed, progress, *words)
 
     normal, used = described(everything), everything
     scores = normal.scores
@@ -215,9 +220,10 @@ def _describe(
     return normal, used, tuple(sorted(found, key=lambda one: (not one.left_out, -one.score)))
 
 
-def _warnings(images: GoodImages) -> tuple[str, ...]:
+def _warnings(images: GoodImages, stem_words: int) -> tuple[str, ...]:
     warnings = []
-    group = two_groups([views.plain for views in images.views])
+    learnt = slice(stem_words, None)
+    group = two_groups([cut_to(learnt, views.plain) for views in images.views])
     if group is not None:
         few, many = (int((group == side).sum()) for side in (True, False))
         examples = (images.files[int(np.argmax(group == side))].name for side in (True, False))

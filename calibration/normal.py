@@ -5,9 +5,13 @@ be done in two ways is tried on these parts, the one that describes them better 
 sentence that says why, and the threshold is drawn from their scores. The bank of the model is then
 made of all of them, in as many entries: new good parts score as those held out did.
 
+Bits of the stem tell of brightness and edges as they are. That says most on parts that come in one
+pose, of which each place knows how much these vary; parts in several poses are described without.
+
 What good parts alone cannot tell is told by defects drawn on them: whether the bits of a patch's
-surroundings do more good than harm, how far a map is smoothed and whether places count alike. What
-usually is best stays, unless another way finds these defects clearly better.
+surroundings, and those of the stem, do more good than harm, how far a map is smoothed and whether
+places count alike. What usually is best stays, unless another way finds these defects clearly
+better.
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ _SMOOTHINGS = (0.5, 0.7, _USUAL_SMOOTHING, 1.4, 2.0)
 # up for little of the other: the standard deviation of the logarithm of the medians, times the
 # share by which the spread of the unseen scores shrinks.
 _DRIFT_MUST_WEIGH = 0.0036
+_STEM_BY_POSE = {True: "parts come in one pose", False: "parts come in several poses"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class NormalSettings:
             everything.
         turned: whether the bank knows the good parts turned, too: for parts in any orientation.
         drift: whether maps are divided by how far the whole picture is off.
+        stem: whether patches have bits of the stem.
     """
 
     smoothing: float | None = None
@@ -65,6 +71,7 @@ class NormalSettings:
     window: int | None = None
     turned: bool | None = None
     drift: bool | None = None
+    stem: bool | None = None
 
     def entries(self, pose: Pose) -> int:
         """Size of a bank of parts that come like this."""
@@ -80,6 +87,11 @@ class NormalSettings:
         # What lies in a place of a part that turns, but not in place, lies elsewhere on others.
         places = pose.window > 0 or not pose.turned
         return Steps(self.usual_smoothing, places if self.places is None else self.places)
+
+    def with_stem(self, pose: Pose) -> bool:
+        """Whether patches of parts that come like this have bits of the stem."""
+        in_one_pose = pose.window > 0 and not pose.turned
+        return in_one_pose if self.stem is None else self.stem
 
     def all_steps(self) -> list[Steps]:
         """The ways to choose from."""
@@ -99,7 +111,8 @@ class Normal:
         maps: float32 (n, rows, columns), of each part against a bank made without it.
         medians: float64 (n,), of these maps before the whole picture is allowed for.
         reasons: why it was chosen, a sentence by choice.
-        detail_only: whether the bank holds only the first words of patches.
+        detail_only: whether the bank holds no words of a patch's surroundings.
+        with_stem: whether it holds those of the stem.
     """
 
     bank: MemoryBank
@@ -109,6 +122,7 @@ class Normal:
     medians: np.ndarray
     reasons: dict[str, str]
     detail_only: bool = False
+    with_stem: bool = False
 
     @property
     def scores(self) -> np.ndarray:
@@ -122,6 +136,7 @@ def describe(
     settings: NormalSettings,
     seed: int,
     progress: Progress,
+    stem_words: int = 0,
     detail_words: int | None = None,
 ) -> Normal:
     """Describe good parts.
@@ -134,33 +149,48 @@ def describe(
         settings: what is forced.
         seed: of the folds and the choice of the bank.
         progress: shows how far it is.
-        detail_words: the first words of a patch that tell of itself; the rest tell of its
-            surroundings, and may be left out. None to keep all.
+        stem_words: the first words of a patch, that tell what the stem saw of it. All else is
+            decided without them.
+        detail_words: the first words of a patch that tell of itself, these included; the rest tell
+            of its surroundings, and may be left out. None to keep all.
     """
 
-    def dealt_out(parts: Sequence[Views]) -> Folds:
+    def dealt_out(first: int, end: int | None) -> Folds:
         smoothing = settings.usual_smoothing
-        return Folds(parts, comparison, settings.entries, smoothing, seed, progress)
+        cut = [views.cut(slice(first, end)) for views in parts]
+        return Folds(cut, comparison, settings.entries, smoothing, seed, progress)
 
-    folds = dealt_out(parts)
+    end = None
+    folds = dealt_out(stem_words, end)
     asked = settings.turned if any(views.turned for views in parts) else False
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     reasons = {"pose": reason, "surroundings": "as the setup has it"}
     steps, detail_only = settings.usual_steps(pose), False
     tried = _Tried(folds.unseen(pose), steps, pose)
     if tried.separation and detail_words:
-        detail_folds = dealt_out([views.leading(detail_words) for views in parts])
+        detail_folds = dealt_out(stem_words, detail_words)
         without = _Tried(detail_folds.unseen(pose), steps, pose)
         detail_only, reasons["surroundings"] = _preferred(
             tried, "with bits of surroundings", without, "without"
         )
         if detail_only:
-            folds, tried = detail_folds, without
+            folds, tried, end = detail_folds, without, detail_words
+    with_stem = stem_words > 0 and settings.with_stem(pose)
+    if stem_words:
+        reasons["stem"] = _STEM_BY_POSE[with_stem] if settings.stem is None else "as asked for"
+    if with_stem:
+        stem_folds = dealt_out(0, end)
+        seen = _Tried(stem_folds.unseen(pose), steps, pose)
+        if settings.stem is None and seen.separation:
+            worse, reasons["stem"] = _preferred(seen, "with bits of the stem", tried, "without")
+            with_stem = not worse
+        if with_stem:
+            folds, tried = stem_folds, seen
     tried, reasons["map"] = _with_best_steps(tried, settings.all_steps(), pose)
     maps, medians, usual_median, reasons["drift"] = _drifting(tried.maps, settings.drift)
     scoring = replace(tried.scoring, usual_median=usual_median)
     bank = folds.bank_of_all(pose)
-    return Normal(bank, pose, scoring, maps, medians, reasons, detail_only)
+    return Normal(bank, pose, scoring, maps, medians, reasons, detail_only, with_stem)
 
 
 class _Tried:

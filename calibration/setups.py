@@ -32,7 +32,7 @@ from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
 from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
-from calibration.views import Viewer, Views, leading
+from calibration.views import Viewer, Views, cut_to
 from kernels.backends import Backend
 from kernels.codes import gather
 from kernels.network import Network
@@ -228,17 +228,17 @@ class _Candidate:
         setup = self.setup.without_surroundings
         if setup is None:
             return None
-        words = setup.network.words_per_patch
+        words = slice(setup.network.words_per_patch)
 
         def cut(pictures: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
-            return [[leading(gather(codes), words)] for codes in pictures]
+            return [[cut_to(words, gather(codes))] for codes in pictures]
 
         other = replace(
             self,
             setup=setup,
-            bank_views=[views.leading(words) for views in self.bank_views],
+            bank_views=[views.cut(words) for views in self.bank_views],
             plain=cut(self.plain),
-            plain_turned=[leading(grid, words) for grid in self.plain_turned],
+            plain_turned=[cut_to(words, grid) for grid in self.plain_turned],
             good=cut(self.good),
             defective=cut(self.defective),
             ms=[],
@@ -252,33 +252,38 @@ class _Candidate:
 
     def judge(self, seed: int) -> Trial:
         judges: dict[Pose, _Judge] = {}
+        stem_words = self.setup.network.stem_words
 
         def unseen(pose: Pose) -> float:
-            judges[pose] = _Judge(self, pose, seed)
+            judges[pose] = _Judge(self, pose, seed, stem_words)
             return float(np.median(judges[pose].scores(self.plain)))
 
         def unseen_turned() -> float:
             return float(np.median(judges[ONE_WAY_ROUND].plain_scores(self.plain_turned)))
 
         pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
-        judge = judges.get(pose) or _Judge(self, pose, seed)
+        if stem_words and self.forced.with_stem(pose):
+            judge = _Judge(self, pose, seed, 0)
+        else:
+            judge = judges.get(pose) or _Judge(self, pose, seed, stem_words)
         found = auroc(judge.scores(self.good), judge.scores(self.defective))
         assert found is not None
         return Trial(self.setup, pose, found, float(np.median(self.ms) + np.median(judge.ms)))
 
 
 class _Judge:
-    """A bank of what a candidate saw, and scores by it."""
+    """A bank of what a candidate saw, without the first words of patches, and scores by it."""
 
-    def __init__(self, candidate: _Candidate, pose: Pose, seed: int) -> None:
-        self._forced = candidate.forced
+    def __init__(self, candidate: _Candidate, pose: Pose, seed: int, without: int) -> None:
+        self._forced, self._words = candidate.forced, slice(without, None)
         rows, columns, _ = candidate.bank_views[0].plain.shape
-        learnt = [grid for views in candidate.bank_views for grid in views.learnt(pose)]
+        bank_views = [views.cut(self._words) for views in candidate.bank_views]
+        learnt = [grid for views in bank_views for grid in views.learnt(pose)]
         rng = np.random.default_rng(seed)
         bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.cells)
         near = bank.neighbourhoods(rows, columns)
         self._index = candidate.backend.index(bank.patches, near)
-        unseen = np.stack([self._index.nearest(codes)[0].copy() for codes in candidate.plain])
+        unseen = np.stack([self._distances(codes).copy() for codes in candidate.plain])
         steps = self._forced.usual_steps(pose)
         self._scoring = steps.fit(unseen, all_around=pose.turned)
         self.ms: list[float] = []
@@ -286,14 +291,22 @@ class _Judge:
     def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
         """All places counting alike: of grids of any shape."""
         sigma = self._forced.usual_smoothing
-        return np.array([smooth(self._index.nearest([grid])[0], sigma).max() for grid in grids])
+        return np.array([smooth(self._distances([grid]), sigma).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])
 
+    def _cut(self, codes: list[np.ndarray]) -> list[np.ndarray]:
+        finest, *coarser = codes
+        return [cut_to(self._words, finest), *coarser]
+
+    def _distances(self, codes: list[np.ndarray]) -> np.ndarray:
+        return self._index.nearest(self._cut(codes))[0]
+
     def _score(self, codes: list[np.ndarray]) -> float:
+        cut = self._cut(codes)
         started = time.perf_counter()
-        score = self._scoring.judge(self._index.nearest(codes)[0]).score
+        score = self._scoring.judge(self._index.nearest(cut)[0]).score
         self.ms.append(1e3 * (time.perf_counter() - started))
         return score
 

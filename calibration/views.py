@@ -41,15 +41,15 @@ class Views:
         """Those that a bank is made of."""
         return (self.plain, *(self.turned if pose.turned else ()))
 
-    def leading(self, words: int) -> Views:
-        """The same of the first words of each patch."""
-        cut = partial(leading, words=words)
+    def cut(self, words: slice) -> Views:
+        """The same of some words of each patch."""
+        cut = partial(cut_to, words)
         return Views(cut(self.plain), tuple(map(cut, self.turned)), tuple(map(cut, self.drawn)))
 
 
-def leading(grid: np.ndarray, words: int) -> np.ndarray:
-    """The first words of each patch, uint64 (rows, columns, words)."""
-    return np.ascontiguousarray(grid[..., :words])
+def cut_to(words: slice, grid: np.ndarray) -> np.ndarray:
+    """Some words of each patch, uint64 (rows, columns, words)."""
+    return np.ascontiguousarray(grid[..., words])
 
 
 def is_turned(number: int, count: int) -> bool:

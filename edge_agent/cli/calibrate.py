@@ -97,6 +97,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " is faster (default: on, unless drawn defects are clearly told better without)",
     )
     parser.add_argument(
+        "--stem",
+        action=argparse.BooleanOptionalAction,
+        help="compare brightness and edges as they are, too, by bits of the network's stem, of"
+        " backbones that have them (default: on for parts that come in one pose, unless drawn"
+        " defects are clearly told better without)",
+    )
+    parser.add_argument(
         "--drift",
         action=argparse.BooleanOptionalAction,
         help="take scores relative to the picture's own median, against drifting light"
@@ -176,6 +183,7 @@ def execute(arguments: argparse.Namespace) -> int:
             window=arguments.window,
             turned=arguments.rotation,
             drift=arguments.drift,
+            stem=arguments.stem,
         ),
     )
     backend = choose(arguments.backend).backend
@@ -204,6 +212,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "smoothing": result.model.scoring.smoothing,
                 "places": result.model.scoring.steps.places,
                 "light": result.model.preparation.light,
+                "stem": bool(result.model.network.stem_words),
                 "rotation": result.model.origin["turned"],
                 "drift": bool(result.model.scoring.usual_median),
                 "suspicious": [
@@ -228,6 +237,9 @@ def execute(arguments: argparse.Namespace) -> int:
     reasons = result.model.origin["reasons"]
     print(f"{result.choice.setup.words}: {reasons['setup']}")
     print(f"{result.model.words}: {reasons['surroundings']}")
+    if "stem" in reasons:
+        stem = "with" if result.model.network.stem_words else "without"
+        print(f"{stem} bits of the stem: {reasons['stem']}")
     print(f"{result.pose.words}: {reasons['pose']}")
     print(f"{result.model.scoring.steps.words}: {reasons['map']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"

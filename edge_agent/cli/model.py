@@ -36,6 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "roi": dataclasses.asdict(model.preparation.roi),
         "patch_bits": model.bits,
         "strides": list(model.network.strides),
+        "stem": bool(model.network.stem_words),
         "bank_entries": len(model.bank),
         "window": model.bank.window,
         "smoothing": model.scoring.smoothing,

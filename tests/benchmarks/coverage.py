@@ -26,7 +26,7 @@ from calibration.normal import Normal, NormalSettings, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
-from calibration.views import Views, is_turned, leading
+from calibration.views import Views, cut_to, is_turned
 from edge_agent.cli.console import progress_bar
 from kernels.backends import choose
 from tests.benchmarks.sets import data_sets, patched_set
@@ -75,10 +75,10 @@ def teach_and_ask(
     rate: float,
     seed: int,
     *,
-    detail_words: int,
+    words: tuple[int, int],
     keep_all: bool,
 ) -> Taught:
-    """Teach as ``calibrate`` does, and judge the others."""
+    """Teach as ``calibrate`` does, and judge the others; ``words`` as ``describe`` wants them."""
     comparison = BitComparison(choose().backend)
     taught = [
         views if is_turned(number, len(taught)) else replace(views, turned=())
@@ -86,7 +86,7 @@ def teach_and_ask(
     ]
 
     def described(parts: list[Views]) -> Normal:
-        return describe(parts, comparison, NormalSettings(), seed, silent, detail_words)
+        return describe(parts, comparison, NormalSettings(), seed, silent, *words)
 
     normal = described(taught)
     clear = stand_apart(normal.scores)[1]
@@ -94,8 +94,9 @@ def teach_and_ask(
         normal = described([views for views, out in zip(taught, clear, strict=True) if not out])
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
-    words = normal.bank.patches.shape[1]
-    distances = (measure(leading(views.plain, words)) for views in asked)
+    first = 0 if normal.with_stem else words[0]
+    known = slice(first, first + normal.bank.patches.shape[1])
+    distances = (measure(cut_to(known, views.plain)) for views in asked)
     scores = np.array([normal.scoring.judge(of_part).score for of_part in distances])
     left_out = 0 if keep_all else int(clear.sum())
     return Taught(int((scores > threshold.value).sum()), threshold.supported_rate, left_out)
@@ -114,7 +115,7 @@ def main() -> None:
     parser.add_argument("--keep-all", action="store_true", help="leave no outlier out")
     arguments = parser.parse_args()
     network = load_backbone(arguments.backbone)
-    detail_words = network.without_surroundings().words_per_patch
+    words = network.stem_words, network.without_surroundings().words_per_patch
     columns = ["set", "taught / asked", "promised", "rejected", "95 % interval", "per split"]
     columns += ["left out", "test/good rejected"]
     print(
@@ -141,7 +142,7 @@ def main() -> None:
                     asked,
                     arguments.rate,
                     seed,
-                    detail_words=detail_words,
+                    words=words,
                     keep_all=keep_all,
                 )
             )
@@ -150,7 +151,7 @@ def main() -> None:
             patches.good,
             arguments.rate,
             0,
-            detail_words=detail_words,
+            words=words,
             keep_all=arguments.keep_all,
         )
         rest = len(good) - count

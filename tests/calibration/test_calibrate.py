@@ -16,12 +16,14 @@ from calibration.calibrate import Calibration, Settings, calibrate
 from calibration.dataset import open_dataset
 from calibration.errors import DatasetError, TooFewImages
 from calibration.evaluate import evaluate
+from calibration.model_file import Model
 from calibration.normal import NormalSettings
 from calibration.preparation import Roi
 from calibration.report import write_report
 from calibration.separation import Separation
 from calibration.setups import Wishes
 from kernels.backends import choose
+from kernels.network import Embedding, Network
 from tests.good_parts import draw_part, write_dataset, write_good
 from tests.random_networks import tiny_network
 
@@ -259,6 +261,27 @@ def test_what_drawn_defects_decide_is_what_forcing_it_gives(
     for other in others:
         np.testing.assert_array_equal(one.map, other.map)
     assert back.words == "patches of 128 bits every 8 px, of stride 8"
+
+
+def test_a_model_without_bits_of_the_stem_is_that_of_a_network_without(dataset: Path) -> None:
+    good, tiny = dataset / "train" / "good", tiny_network()
+    levels = np.random.default_rng(0).normal(0, 900, (1, tiny.stem.channels)).astype(np.int32)
+    network = Network("stem", (tiny.stem, Embedding(4, levels), *tiny.layers[1:]))
+    posed = NormalSettings(bank_entries=300, window=2, turned=False)
+
+    def made(network: Network, stem: bool | None) -> Model:
+        settings = replace(SETTINGS, normal=replace(posed, stem=stem))
+        return calibrate(good, [network], BACKEND, settings).model
+
+    usual, without, never_had = made(network, None), made(network, False), made(tiny, None)
+    np.testing.assert_array_equal(usual.network.embeddings[0].levels, levels)
+    assert usual.bits == never_had.bits + 64
+    assert (usual.network.stem_words, without.network.stem_words) == (1, 0)
+    assert without.bits == never_had.bits
+    np.testing.assert_array_equal(without.bank.patches, never_had.bank.patches)
+    np.testing.assert_array_equal(without.good_scores, never_had.good_scores)
+    assert without.origin["reasons"]["stem"] == "as asked for"
+    assert "stem" not in never_had.origin["reasons"]
 
 
 def test_a_model_within_a_budget_keeps_the_window_it_was_timed_with(dataset: Path) -> None:

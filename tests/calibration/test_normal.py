@@ -9,6 +9,7 @@ from calibration.comparison import BitComparison
 from calibration.folds import FOLDS
 from calibration.memory_bank import choose_bank
 from calibration.normal import Normal, NormalSettings, describe
+from calibration.pose import ONE_POSE
 from calibration.progress import silent
 from calibration.scoring import smooth
 from calibration.views import Views
@@ -25,12 +26,17 @@ def _noisy(pattern: np.ndarray, share: float | np.ndarray, rng: np.random.Genera
 
 
 def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
-    return _describe_views([Views(grid) for grid in grids], None, **forced)
+    return _describe_views([Views(grid) for grid in grids], **forced)
 
 
-def _describe_views(parts: list[Views], detail_words: int | None, **forced: object) -> Normal:
+def _describe_views(
+    parts: list[Views],
+    stem_words: int = 0,
+    detail_words: int | None = None,
+    **forced: object,
+) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe(parts, BitComparison(BACKEND), settings, 0, silent, detail_words)
+    return describe(parts, BitComparison(BACKEND), settings, 0, silent, stem_words, detail_words)
 
 
 def _with_defects(
@@ -137,11 +143,11 @@ def test_surroundings_are_left_out_where_they_are_noise_and_kept_where_defects_s
     shows = detail if in_detail else np.ones(BITS, bool)
     defect = np.broadcast_to(np.where(shows, 0.1 if in_detail else 0.5, 0.0), (2, 2, BITS))
     parts = _with_defects(noise if in_detail else np.full(BITS, 0.1), defect, rng)
-    normal = _describe_views(parts, 1, window=2, bank_entries=2000)
+    normal = _describe_views(parts, detail_words=1, window=2, bank_entries=2000)
     assert normal.detail_only is in_detail
     assert normal.bank.patches.shape[1] == (1 if in_detail else 2)
     assert ("clearly better" in normal.reasons["surroundings"]) is in_detail
-    kept = _describe_views(parts, None, window=2, bank_entries=2000)
+    kept = _describe_views(parts, window=2, bank_entries=2000)
     assert kept.bank.patches.shape[1] == 2
     assert kept.reasons["surroundings"] == "as the setup has it"
 
@@ -151,11 +157,11 @@ def test_maps_are_smoothed_as_far_as_defects_are_wide(side: int, depth: float) -
     rng = np.random.default_rng(8)
     noise = np.array(0.1 if side == 1 else 0.25)
     parts = _with_defects(noise, np.full((side, side, BITS), depth), rng, 150)
-    normal = _describe_views(parts, None, window=2, bank_entries=1000)
+    normal = _describe_views(parts, window=2, bank_entries=1000)
     assert (normal.scoring.smoothing < 1) is (side == 1)
     assert (normal.scoring.smoothing > 1) is (side == 7)
     assert f"smoothing {normal.scoring.smoothing:g}," in normal.reasons["map"]
-    forced = _describe_views(parts, None, window=2, bank_entries=1000, smoothing=1.0)
+    forced = _describe_views(parts, window=2, bank_entries=1000, smoothing=1.0)
     assert forced.scoring.smoothing == 1
 
 
@@ -165,8 +171,55 @@ def test_places_count_by_what_is_usual_there_unless_forced() -> None:
     noise[:, : COLUMNS // 2] = 0.2
     parts = _with_defects(noise, np.full((2, 2, BITS), 0.1), rng, 60)
     forced: dict[str, object] = {"window": 2, "bank_entries": 4000, "smoothing": 1.0}
-    place = _describe_views(parts, None, **forced).scoring.place
+    place = _describe_views(parts, **forced).scoring.place
     assert place[:, :6].min() > 1.5 * place[:, 10:].max()
-    alike = _describe_views(parts, None, **forced, places=False)
+    alike = _describe_views(parts, **forced, places=False)
     assert alike.reasons["map"] == "as asked for"
     np.testing.assert_array_equal(alike.scoring.place, 1)
+
+
+@pytest.mark.parametrize(("window", "turned"), [(2, False), (2, True), (0, False), (0, True)])
+def test_bits_of_the_stem_are_compared_on_parts_in_one_pose(window: int, turned: bool) -> None:
+    rng = np.random.default_rng(8)
+    clean = rng.random((ROWS, ROWS, BITS)) < 0.5
+    grids = [_noisy(clean, 0.1, rng) for _ in range(20)]
+    parts = [Views(grid, tuple(np.rot90(grid, n) for n in (1, 2, 3))) for grid in grids]
+    forced = {"window": window, "turned": turned, "bank_entries": 500}
+    in_one_pose = window > 0 and not turned
+    normal = _describe_views(parts, stem_words=1, **forced)
+    assert normal.with_stem is in_one_pose
+    assert normal.reasons["stem"] == (
+        "parts come in one pose" if in_one_pose else "parts come in several poses"
+    )
+    for wanted in (True, False):
+        asked = _describe_views(parts, stem_words=1, stem=wanted, **forced)
+        assert asked.with_stem is wanted
+        assert asked.reasons["stem"] == "as asked for"
+        alike = parts if wanted else [Views(views.cut(slice(1, None)).plain) for views in parts]
+        if not turned:
+            known = _describe_views(alike, **forced)
+            np.testing.assert_array_equal(asked.maps, known.maps)
+            np.testing.assert_array_equal(asked.bank.patches, known.bank.patches)
+            assert "stem" not in known.reasons
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.45])
+def test_bits_of_the_stem_that_are_noise_are_left_out_and_nothing_else_is_decided_by_them(
+    noise: float,
+) -> None:
+    rng = np.random.default_rng(9)
+    stem = np.arange(BITS) < BITS // 2
+    shows = np.ones(BITS, bool) if noise < 0.4 else ~stem
+    defect = np.broadcast_to(np.where(shows, 0.15, 0.0), (2, 2, BITS))
+    parts = _with_defects(np.where(stem, noise, 0.05), defect, rng)
+    normal = _describe_views(parts, stem_words=1, bank_entries=2000, turned=False)
+    without = _describe_views(
+        [views.cut(slice(1, None)) for views in parts], bank_entries=2000, turned=False
+    )
+    assert normal.pose == without.pose == ONE_POSE
+    assert normal.reasons["pose"] == without.reasons["pose"]
+    assert normal.with_stem is (noise < 0.4)
+    assert normal.bank.patches.shape[1] == (2 if noise < 0.4 else 1)
+    assert ("clearly better" in normal.reasons["stem"]) is (noise > 0.4)
+    if noise > 0.4:
+        np.testing.assert_array_equal(normal.maps, without.maps)

@@ -16,6 +16,7 @@ from calibration.progress import silent
 from calibration.setups import Choice, Setup, Trial, Wishes, _decide, choose_setup
 from calibration.synthetic import with_defect
 from kernels.backends import choose
+from kernels.network import Network
 
 BACKEND = choose("numba").backend
 NETWORKS = load_backbones(ANY)
@@ -73,6 +74,22 @@ def test_what_is_wished_of_surroundings_is_not_tried_otherwise(tmp_path: Path) -
     for wanted in (True, False):
         trials = _choose(folder, budget_ms=1e6, input_pixels=192 * 192, surroundings=wanted).trials
         assert [trial.setup.detail_only for trial in trials] == [not wanted] * len(NETWORKS)
+
+
+def test_setups_are_tried_with_bits_of_the_stem_as_parts_come(tmp_path: Path) -> None:
+    folder, base = GoodFolder(_folder(tmp_path, 30)), NETWORKS[0]
+    wishes = Wishes(budget_ms=1e6, input_pixels=192 * 192, surroundings=True)
+
+    def found(network: Network, **forced: bool | int) -> float:
+        settings = NormalSettings(**forced)  # type: ignore[arg-type]
+        (trial,) = choose_setup(folder, [network], BACKEND, wishes, settings, 0, silent).trials
+        return trial.found
+
+    learnt = base.without_stem_bits()
+    assert base.stem_words
+    assert found(base, stem=False) == found(learnt)
+    assert found(base) == found(base, stem=True) != found(learnt)
+    assert found(base, window=0) == found(learnt, window=0) != found(base, window=0, stem=True)
 
 
 def test_too_few_images_try_nothing(tmp_path: Path) -> None:

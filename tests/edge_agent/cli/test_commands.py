@@ -97,7 +97,7 @@ def test_calibrate_tells_what_it_made(shop: Path) -> None:
 
 def test_what_is_forced_is_in_the_model(shop: Path, tmp_path: Path) -> None:
     forced = ["--window", "4", "--rotation", "--bank-entries", "500", "--smoothing", "1.5"]
-    forced += ["--no-places", "--no-surroundings"]
+    forced += ["--no-places", "--no-surroundings", "--stem"]
     model = tmp_path / "forced.model"
     made = json.loads(
         _run("calibrate", shop / "train" / "good", "-o", model, *forced, "--json").stdout
@@ -108,6 +108,7 @@ def test_what_is_forced_is_in_the_model(shop: Path, tmp_path: Path) -> None:
         assert facts["smoothing"] == 1.5
         assert facts["places"] is False
         assert facts["strides"] == [4, 8]
+        assert facts["stem"] is True
         assert 450 <= facts["bank_entries"] <= 500
     assert made["rotation"] is True
     assert "as far from the middle" in (tmp_path / "forced.html").read_text()
