@@ -188,6 +188,11 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     backend = choose(arguments.backend).backend
     networks = load_backbones(arguments.backbone)
+    if arguments.stem and not any(network.stem_words for network in networks):
+        raise ConfigError(
+            f"--stem: {networks[0].name} has no bits of its stem; use --backbone base, or leave"
+            " --stem out"
+        )
     result = calibrate(arguments.good_dir, networks, backend, settings, progress_bar)
     detector = Detector(result.model, arguments.backend)
     report = output.with_suffix(".html")
