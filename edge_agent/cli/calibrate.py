@@ -190,8 +190,8 @@ def execute(arguments: argparse.Namespace) -> int:
     networks = load_backbones(arguments.backbone)
     if arguments.stem and not any(network.stem_words for network in networks):
         raise ConfigError(
-            f"--stem: {networks[0].name} has no bits of its stem; use --backbone base, or leave"
-            " --stem out"
+            f"--stem: {networks[0].name} has no bits of its stem; leave --stem out, or use a"
+            " backbone that ships with this"
         )
     result = calibrate(arguments.good_dir, networks, backend, settings, progress_bar)
     detector = Detector(result.model, arguments.backend)
