@@ -92,6 +92,16 @@ class Calibration:
     warnings: tuple[str, ...]
     skipped: tuple[str, ...]
 
+    @property
+    def patches(self) -> tuple[str, ...]:
+        """What a patch is and why, in sentences for people."""
+        reasons = self.model.origin["reasons"]
+        told = f"{self.model.words}: {reasons['surroundings']}"
+        if "stem" not in reasons:
+            return (told,)
+        stem = "with" if self.model.network.stem_words else "without"
+        return told, f"{stem} bits of the stem: {reasons['stem']}"
+
 
 def calibrate(
     folder: Path,

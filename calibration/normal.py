@@ -160,8 +160,7 @@ def describe(
         cut = [views.cut(slice(first, end)) for views in parts]
         return Folds(cut, comparison, settings.entries, smoothing, seed, progress)
 
-    end = None
-    folds = dealt_out(stem_words, end)
+    folds = dealt_out(stem_words, None)
     asked = settings.turned if any(views.turned for views in parts) else False
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     reasons = {"pose": reason, "surroundings": "as the setup has it"}
@@ -174,12 +173,12 @@ def describe(
             tried, "with bits of surroundings", without, "without"
         )
         if detail_only:
-            folds, tried, end = detail_folds, without, detail_words
+            folds, tried = detail_folds, without
     with_stem = stem_words > 0 and settings.with_stem(pose)
     if stem_words:
         reasons["stem"] = _STEM_BY_POSE[with_stem] if settings.stem is None else "as asked for"
     if with_stem:
-        stem_folds = dealt_out(0, end)
+        stem_folds = dealt_out(0, detail_words if detail_only else None)
         seen = _Tried(stem_folds.unseen(pose), steps, pose)
         if settings.stem is None and seen.separation:
             worse, reasons["stem"] = _preferred(seen, "with bits of the stem", tried, "without")

@@ -15,7 +15,6 @@ import numpy as np
 from calibration.calibrate import Calibration
 from calibration.detector import Detector, Inspection, Verdict
 from calibration.images import read_image
-from calibration.model_file import Model
 from calibration.pictures import heat_map
 from calibration.threshold import Threshold
 from kernels.container import replace_file
@@ -116,7 +115,7 @@ def _facts(
         ("inspected region", f"{roi.width} x {roi.height} px at {roi.x}, {roi.y}"),
         ("network input", f"{preparation.input_width} x {preparation.input_height} px"),
         ("backbone", model.network.name),
-        ("patches", _patches(model)),
+        ("patches", "; ".join(calibration.patches)),
         (
             "memory bank",
             f"{len(model.bank)} patches; what is seen is {calibration.pose.words}:"
@@ -138,15 +137,6 @@ def _facts(
     if calibration.skipped:
         facts.append(("files passed over", "; ".join(calibration.skipped)))
     return facts
-
-
-def _patches(model: Model) -> str:
-    reasons = model.origin["reasons"]
-    told = f"{model.words}: {reasons['surroundings']}"
-    if "stem" not in reasons:
-        return told
-    stem = "with" if model.network.stem_words else "without"
-    return f"{told}; {stem} bits of the stem: {reasons['stem']}"
 
 
 def _trials(calibration: Calibration) -> str:

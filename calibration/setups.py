@@ -13,7 +13,7 @@ Without a budget nothing is tried. Drawn defects favour resolution somewhat: the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -229,19 +229,8 @@ class _Candidate:
         if setup is None:
             return None
         words = slice(setup.network.words_per_patch)
-
-        def cut(pictures: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
-            return [[cut_to(words, gather(codes))] for codes in pictures]
-
         other = replace(
-            self,
-            setup=setup,
-            bank_views=[views.cut(words) for views in self.bank_views],
-            plain=cut(self.plain),
-            plain_turned=[cut_to(words, grid) for grid in self.plain_turned],
-            good=cut(self.good),
-            defective=cut(self.defective),
-            ms=[],
+            self._cut(words, lambda codes: [cut_to(words, gather(codes))]), setup=setup, ms=[]
         )
         other.preparation = self.preparation
         size = self.preparation.input_height, self.preparation.input_width
@@ -250,40 +239,58 @@ class _Candidate:
             other._timed(self.looked_at)
         return other
 
+    def _without_stem(self) -> _Candidate:
+        """What it saw but for bits of the stem; itself, if there are none."""
+        stem_words = self.setup.network.stem_words
+        if not stem_words:
+            return self
+        words = slice(stem_words, None)
+        return self._cut(words, lambda codes: [cut_to(words, codes[0]), *codes[1:]])
+
+    def _cut(self, words: slice, cut: Callable[[list[np.ndarray]], list[np.ndarray]]) -> _Candidate:
+        """What it saw, some words of each patch; ``cut`` does so to the codes of a picture."""
+        return replace(
+            self,
+            bank_views=[views.cut(words) for views in self.bank_views],
+            plain=[cut(codes) for codes in self.plain],
+            plain_turned=[cut_to(words, grid) for grid in self.plain_turned],
+            good=[cut(codes) for codes in self.good],
+            defective=[cut(codes) for codes in self.defective],
+        )
+
     def judge(self, seed: int) -> Trial:
         judges: dict[Pose, _Judge] = {}
-        stem_words = self.setup.network.stem_words
+        learnt = self._without_stem()
 
         def unseen(pose: Pose) -> float:
-            judges[pose] = _Judge(self, pose, seed, stem_words)
-            return float(np.median(judges[pose].scores(self.plain)))
+            judges[pose] = _Judge(learnt, pose, seed)
+            return float(np.median(judges[pose].scores(learnt.plain)))
 
         def unseen_turned() -> float:
-            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(self.plain_turned)))
+            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(learnt.plain_turned)))
 
         pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
-        if stem_words and self.forced.with_stem(pose):
-            judge = _Judge(self, pose, seed, 0)
+        if self.forced.with_stem(pose) and learnt is not self:
+            seen, judge = self, _Judge(self, pose, seed)
         else:
-            judge = judges.get(pose) or _Judge(self, pose, seed, stem_words)
-        found = auroc(judge.scores(self.good), judge.scores(self.defective))
+            seen, judge = learnt, judges.get(pose) or _Judge(learnt, pose, seed)
+        found = auroc(judge.scores(seen.good), judge.scores(seen.defective))
         assert found is not None
         return Trial(self.setup, pose, found, float(np.median(self.ms) + np.median(judge.ms)))
 
 
 class _Judge:
-    """A bank of what a candidate saw, without the first words of patches, and scores by it."""
+    """A bank of what a candidate saw, and scores by it."""
 
-    def __init__(self, candidate: _Candidate, pose: Pose, seed: int, without: int) -> None:
-        self._forced, self._words = candidate.forced, slice(without, None)
+    def __init__(self, candidate: _Candidate, pose: Pose, seed: int) -> None:
+        self._forced = candidate.forced
         rows, columns, _ = candidate.bank_views[0].plain.shape
-        bank_views = [views.cut(self._words) for views in candidate.bank_views]
-        learnt = [grid for views in bank_views for grid in views.learnt(pose)]
+        learnt = [grid for views in candidate.bank_views for grid in views.learnt(pose)]
         rng = np.random.default_rng(seed)
         bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.cells)
         near = bank.neighbourhoods(rows, columns)
         self._index = candidate.backend.index(bank.patches, near)
-        unseen = np.stack([self._distances(codes).copy() for codes in candidate.plain])
+        unseen = np.stack([self._index.nearest(codes)[0].copy() for codes in candidate.plain])
         steps = self._forced.usual_steps(pose)
         self._scoring = steps.fit(unseen, all_around=pose.turned)
         self.ms: list[float] = []
@@ -291,22 +298,14 @@ class _Judge:
     def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
         """All places counting alike: of grids of any shape."""
         sigma = self._forced.usual_smoothing
-        return np.array([smooth(self._distances([grid]), sigma).max() for grid in grids])
+        return np.array([smooth(self._index.nearest([grid])[0], sigma).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])
 
-    def _cut(self, codes: list[np.ndarray]) -> list[np.ndarray]:
-        finest, *coarser = codes
-        return [cut_to(self._words, finest), *coarser]
-
-    def _distances(self, codes: list[np.ndarray]) -> np.ndarray:
-        return self._index.nearest(self._cut(codes))[0]
-
     def _score(self, codes: list[np.ndarray]) -> float:
-        cut = self._cut(codes)
         started = time.perf_counter()
-        score = self._scoring.judge(self._index.nearest(cut)[0]).score
+        score = self._scoring.judge(self._index.nearest(codes)[0]).score
         self.ms.append(1e3 * (time.perf_counter() - started))
         return score
 

@@ -61,5 +61,11 @@ def save(path: Path, network: Network, origin: Mapping[str, Any] | None = None) 
 
 def load(path: Path) -> Network:
     """Read a ``.bnn`` file; raises ContainerError with a sentence if it is not a good one."""
+    return load_with_origin(path)[0]
+
+
+def load_with_origin(path: Path) -> tuple[Network, dict[str, Any]]:
+    """The network of a ``.bnn`` file, and how it was made, with its sha256; fails as ``load``."""
     contents = container.read(path, container.BACKBONE)
-    return assemble(contents.manifest["network"], contents.arrays)
+    network = assemble(contents.manifest["network"], contents.arrays)
+    return network, {"sha256": contents.sha256, **contents.manifest["origin"]}

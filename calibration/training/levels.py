@@ -6,7 +6,7 @@ wanted count is found by halving, all bits at once: a higher level clears no few
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,9 +25,9 @@ PICTURES = 64
 _HIGHEST_SUM = 9 * STREAM_CLIP
 
 
-def sample(crops: Crops) -> list[np.ndarray]:
+def sample(crops: Crops) -> Iterator[np.ndarray]:
     """The pictures that levels are set by, blue first; of crops of :data:`PICTURE_PX`."""
-    return [np.ascontiguousarray(crops.crop(n)[:, :, ::-1]) for n in range(PICTURES)]
+    return (np.ascontiguousarray(crops.crop(n)[:, :, ::-1]) for n in range(PICTURES))
 
 
 def times_clear(network: Network, pictures: Sequence[np.ndarray], backend: Backend) -> np.ndarray:

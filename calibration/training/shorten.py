@@ -8,28 +8,31 @@ set anew: each bit is to be set on the same share of patches of many pictures as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from calibration.training.crops import Crops
-from calibration.training.levels import clear_as_often, sample, times_clear
-from kernels import container, network_file
+from calibration.training.levels import clear_as_often, times_clear
+from kernels import network_file
 from kernels.backends import Backend
 from kernels.network import BinaryBlock, Network
 
 
 def export_shorter(
-    whole: Path, without: Collection[int], crops: Crops, backend: Backend, path: Path
+    whole: Path,
+    without: Collection[int],
+    pictures: Iterable[np.ndarray],
+    backend: Backend,
+    path: Path,
 ) -> None:
     """Write a backbone without some of its blocks as a ``.bnn`` file.
 
     Args:
         whole: the ``.bnn`` file of the backbone.
         without: numbers of blocks, see :func:`shorten`.
-        crops: of :data:`calibration.training.levels.PICTURE_PX`; the first decide about the levels.
+        pictures: likewise.
         backend: that runs it.
         path: of the new file.
 
@@ -37,37 +40,27 @@ def export_shorter(
         ContainerError: if the file is not a good one.
         ValueError: as :func:`shorten`.
     """
-    contents = container.read(whole, container.BACKBONE)
-    network = network_file.assemble(contents.manifest["network"], contents.arrays)
-    places = _places(network, without)
-    shorter = replace(_shortened(network, places, sample(crops), backend), name=path.stem)
-    origin = {
-        "recipe": "shorten",
-        "without": sorted(without),
-        "whole": {"sha256": contents.sha256, **contents.manifest["origin"]},
-    }
-    network_file.save(path, shorter, origin)
+    network, made = network_file.load_with_origin(whole)
+    shorter = shorten(network, without, pictures, backend)
+    origin = {"recipe": "shorten", "without": sorted(without), "whole": made}
+    network_file.save(path, replace(shorter, name=path.stem), origin)
 
 
 def shorten(
-    network: Network, without: Collection[int], pictures: Sequence[np.ndarray], backend: Backend
+    network: Network, without: Collection[int], pictures: Iterable[np.ndarray], backend: Backend
 ) -> Network:
     """A network without some of its blocks.
 
     Args:
         network: the whole one.
         without: numbers of blocks, counted from 0; they keep size and channels.
-        pictures: uint8 (height, width, 3), blue first, all of a size that the network takes.
+        pictures: uint8 (height, width, 3), blue first, all of a size that the network takes; looked
+            at once it is clear that the blocks can be left out.
         backend: that runs both.
 
     Raises:
         ValueError: if there is no such block, or what follows cannot do without it.
     """
-    return _shortened(network, _places(network, without), pictures, backend)
-
-
-def _places(network: Network, without: Collection[int]) -> set[int]:
-    """Where among the layers blocks stand."""
     blocks = [
         (place, layer)
         for place, layer in enumerate(network.layers)
@@ -84,15 +77,11 @@ def _places(network: Network, without: Collection[int]) -> set[int]:
                 f"block {number} of {network.name} changes the stream's size or channels: what"
                 " follows cannot do without it"
             )
-    return {blocks[number][0] for number in without}
-
-
-def _shortened(
-    network: Network, places: set[int], pictures: Sequence[np.ndarray], backend: Backend
-) -> Network:
-    kept = tuple(layer for place, layer in enumerate(network.layers) if place not in places)
+    pictures = list(pictures)
+    left_out = {blocks[number][0] for number in without}
+    kept = tuple(layer for i, layer in enumerate(network.layers) if i not in left_out)
     shorter = Network(network.name, kept)
-    first = min(places, default=len(network.layers))  # what lies before keeps its number
+    first = min(left_out, default=len(network.layers))  # what lies before keeps its number
     return clear_as_often(
         shorter, first, times_clear(network, pictures, backend), pictures, backend
     )

@@ -8,15 +8,14 @@ memory bank of them; on parts that come in one pose, whose places know how much 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from calibration.training.crops import Crops
-from calibration.training.levels import clear_as_often, sample
-from kernels import container, network_file
+from calibration.training.levels import clear_as_often
+from kernels import network_file
 from kernels.backends import Backend
 from kernels.network import Embedding, Network
 
@@ -24,14 +23,14 @@ _STRIDE = 4  # of every stem
 
 
 def export_with_stem_bits(
-    learnt: Path, clear: float, crops: Crops, backend: Backend, path: Path
+    learnt: Path, clear: float, pictures: Iterable[np.ndarray], backend: Backend, path: Path
 ) -> None:
     """Write a backbone with bits of its stem as a ``.bnn`` file.
 
     Args:
         learnt: the ``.bnn`` file of one that has none.
         clear: see :func:`with_stem_bits`.
-        crops: of :data:`calibration.training.levels.PICTURE_PX`; the first decide about levels.
+        pictures: likewise.
         backend: that runs it.
         path: of the new file.
 
@@ -39,43 +38,35 @@ def export_with_stem_bits(
         ContainerError: if the file is not a good one.
         ValueError: as :func:`with_stem_bits`.
     """
-    contents = container.read(learnt, container.BACKBONE)
-    network = network_file.assemble(contents.manifest["network"], contents.arrays)
-    _check(network, clear)
-    origin = {
-        "recipe": "stem-bits",
-        "clear": clear,
-        "learnt": {"sha256": contents.sha256, **contents.manifest["origin"]},
-    }
-    both = with_stem_bits(network, clear, sample(crops), backend)
+    network, made = network_file.load_with_origin(learnt)
+    both = with_stem_bits(network, clear, pictures, backend)
+    origin = {"recipe": "stem-bits", "clear": clear, "learnt": made}
     network_file.save(path, replace(both, name=path.stem), origin)
 
 
 def with_stem_bits(
-    network: Network, clear: float, pictures: Sequence[np.ndarray], backend: Backend
+    network: Network, clear: float, pictures: Iterable[np.ndarray], backend: Backend
 ) -> Network:
     """A network with a bit for each channel of its stem.
 
     Args:
         network: without.
         clear: the share of patches of the pictures on which each of them is clear, 0 to 1.
-        pictures: uint8 (height, width, 3), blue first, all of a size that the network takes.
+        pictures: uint8 (height, width, 3), blue first, all of a size that the network takes; looked
+            at once it is clear that the others are good.
         backend: that runs it.
 
     Raises:
         ValueError: if the network has them already, or there is no such share.
     """
-    _check(network, clear)
+    if network.stem_words:
+        raise ValueError(f"{network.name} has bits of its stem already")
+    if not 0 < clear < 1:
+        raise ValueError(f"a share lies between 0 and 1, not {clear}")
+    pictures = list(pictures)
     stem, channels = network.stem, network.stem.channels
     unset = Embedding(_STRIDE, np.zeros((1, channels), np.int32))
     patches = sum(picture.shape[0] * picture.shape[1] for picture in pictures) // _STRIDE**2
     wanted = np.full(channels, round(clear * patches))
     seen = clear_as_often(Network(network.name, (stem, unset)), 0, wanted, pictures, backend)
     return Network(network.name, (stem, *seen.embeddings, *network.layers[1:]))
-
-
-def _check(network: Network, clear: float) -> None:
-    if network.stem_words:
-        raise ValueError(f"{network.name} has bits of its stem already")
-    if not 0 < clear < 1:
-        raise ValueError(f"a share lies between 0 and 1, not {clear}")

@@ -241,10 +241,8 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"{output}: taught on {result.model.origin['good_images']} good images")
     reasons = result.model.origin["reasons"]
     print(f"{result.choice.setup.words}: {reasons['setup']}")
-    print(f"{result.model.words}: {reasons['surroundings']}")
-    if "stem" in reasons:
-        stem = "with" if result.model.network.stem_words else "without"
-        print(f"{stem} bits of the stem: {reasons['stem']}")
+    for sentence in result.patches:
+        print(sentence)
     print(f"{result.pose.words}: {reasons['pose']}")
     print(f"{result.model.scoring.steps.words}: {reasons['map']}")
     drift = "relative to the picture" if result.model.scoring.usual_median else "absolute"

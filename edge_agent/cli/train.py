@@ -10,9 +10,14 @@ tells what its stem sees, too.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.cli.console import number, positive_count
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -178,25 +183,28 @@ def _average(arguments: argparse.Namespace) -> bool:
 
 
 def _derive(arguments: argparse.Namespace) -> None:
-    from calibration.training.crops import Crops, Photographs
-    from calibration.training.levels import PICTURE_PX
     from calibration.training.shorten import export_shorter
     from calibration.training.stem_bits import export_with_stem_bits
     from edge_agent.errors import ConfigError
     from kernels.backends import choose
 
-    photographs = Photographs(arguments.photographs, arguments.run / "cache")
-    crops = Crops(photographs, PICTURE_PX, seed=0)
-    backend = choose().backend
+    rest = _pictures(arguments), choose().backend, arguments.output
     try:
         if arguments.recipe == "shorten":
-            export_shorter(arguments.backbone, arguments.without, crops, backend, arguments.output)
+            export_shorter(arguments.backbone, arguments.without, *rest)
         else:
-            export_with_stem_bits(
-                arguments.backbone, arguments.clear, crops, backend, arguments.output
-            )
+            export_with_stem_bits(arguments.backbone, arguments.clear, *rest)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _pictures(arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+    """That levels are set by; photographs are decoded, minutes, when the first is asked for."""
+    from calibration.training.crops import Crops, Photographs
+    from calibration.training.levels import PICTURE_PX, sample
+
+    photographs = Photographs(arguments.photographs, arguments.run / "cache")
+    yield from sample(Crops(photographs, PICTURE_PX, seed=0))
 
 
 def _distill(arguments: argparse.Namespace) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.training.crops import Crops
-from calibration.training.levels import PICTURE_PX
+from calibration.training.levels import sample
 from calibration.training.shorten import export_shorter, shorten
 from kernels import container, network_file, reference
 from kernels.backends import choose
 from kernels.bits import unpack
 from kernels.network import BinaryBlock, Embedding, Network
+from tests.noise_crops import NoiseCrops
 from tests.random_networks import random_block, random_stem
 
 _BACKEND = choose("numba").backend
@@ -104,26 +104,16 @@ def test_with_nothing_left_out_it_is_the_same() -> None:
 
 @pytest.mark.parametrize(("number", "why"), [(1, "cannot do without it"), (3, "no block 3")])
 def test_a_block_that_cannot_be_left_out(number: int, why: str) -> None:
+    crops = NoiseCrops()
     with pytest.raises(ValueError, match=why):
-        shorten(_whole(), [number], _pictures(), _BACKEND)
-
-
-class _Drawn(Crops):
-    """Crops of noise, of which there are as many as anybody wants."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-
-    def crop(self, number: int) -> np.ndarray:
-        self.asked.append(number)
-        rng = np.random.default_rng(number)
-        return rng.integers(0, 256, (PICTURE_PX, PICTURE_PX, 3), dtype=np.uint8)
+        shorten(_whole(), [number], sample(crops), _BACKEND)
+    assert not crops.asked  # nobody waits for photographs to be told
 
 
 def test_the_file_says_what_it_was_made_of(tmp_path: Path) -> None:
-    whole, shorter, crops = tmp_path / "whole.bnn", tmp_path / "shorter.bnn", _Drawn()
+    whole, shorter, crops = tmp_path / "whole.bnn", tmp_path / "shorter.bnn", NoiseCrops()
     network_file.save(whole, _whole(), {"recipe": "average"})
-    export_shorter(whole, [2], crops, _BACKEND, shorter)
+    export_shorter(whole, [2], sample(crops), _BACKEND, shorter)
     written = container.read(shorter, container.BACKBONE)
     assert written.manifest["origin"] == {
         "recipe": "shorten",

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.training.crops import Crops
-from calibration.training.levels import PICTURE_PX, PICTURES
+from calibration.training.levels import PICTURES, sample
 from calibration.training.stem_bits import export_with_stem_bits, with_stem_bits
 from kernels import container, network_file, reference
 from kernels.backends import choose
 from kernels.network import STREAM_CLIP, Embedding, Network
+from tests.noise_crops import NoiseCrops
 from tests.random_networks import random_block, random_stem
 
 _BACKEND = choose("numba").backend
@@ -52,22 +52,10 @@ def test_each_bit_is_clear_on_a_share_of_the_patches(clear: float) -> None:
     np.testing.assert_array_equal(seen.embeddings[0].levels[0], sums[round(clear * len(sums)) - 1])
 
 
-class _Noise(Crops):
-    """Crops of noise, of which there are as many as anybody wants."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-
-    def crop(self, number: int) -> np.ndarray:
-        self.asked.append(number)
-        rng = np.random.default_rng(number)
-        return rng.integers(0, 256, (PICTURE_PX, PICTURE_PX, 3), dtype=np.uint8)
-
-
 def test_the_file_says_what_it_was_made_of(tmp_path: Path) -> None:
-    learnt, both, crops = tmp_path / "learnt.bnn", tmp_path / "both.bnn", _Noise()
+    learnt, both, crops = tmp_path / "learnt.bnn", tmp_path / "both.bnn", NoiseCrops()
     network_file.save(learnt, _network(), {"recipe": "shorten"})
-    export_with_stem_bits(learnt, 0.2, crops, _BACKEND, both)
+    export_with_stem_bits(learnt, 0.2, sample(crops), _BACKEND, both)
     sha256 = container.read(learnt, container.BACKBONE).sha256
     assert container.read(both, container.BACKBONE).manifest["origin"] == {
         "recipe": "stem-bits",
@@ -79,8 +67,8 @@ def test_the_file_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert [embedding.bits for embedding in network.embeddings] == [64, 128]
     assert crops.asked == list(range(PICTURES))
     with pytest.raises(ValueError, match="has bits of its stem already"):
-        export_with_stem_bits(both, 0.2, _Noise(), _BACKEND, learnt)
-    untouched = _Noise()
+        export_with_stem_bits(both, 0.2, sample(NoiseCrops()), _BACKEND, learnt)
+    untouched = NoiseCrops()
     with pytest.raises(ValueError, match="between 0 and 1"):
-        export_with_stem_bits(learnt, 1.0, untouched, _BACKEND, both)
+        export_with_stem_bits(learnt, 1.0, sample(untouched), _BACKEND, both)
     assert not untouched.asked
