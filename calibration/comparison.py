@@ -64,7 +64,4 @@ class BitComparison:
         """Distances are in bits."""
         index = self._backend.index(bank.patches, bank.neighbourhoods(rows, columns))
 
-        def distances(grid: np.ndarray) -> np.ndarray:
-            return index.nearest([grid])[0]
-
-        return distances
+        return lambda grid: index.distances([grid])

@@ -152,7 +152,7 @@ class Detector:
         cropped = time.perf_counter()
         codes = self._executor.run(prepared)
         embedded = time.perf_counter()
-        distances, _ = self._index.nearest(codes)
+        distances = self._index.distances(codes)
         searched = time.perf_counter()
         anomaly_map, score, median = model.scoring.judge(distances)
         ng = model.threshold.is_ng(score)

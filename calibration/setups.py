@@ -290,7 +290,7 @@ class _Judge:
         bank = choose_bank(learnt, self._forced.entries(pose), rng, pose.cells)
         near = bank.neighbourhoods(rows, columns)
         self._index = candidate.backend.index(bank.patches, near)
-        unseen = np.stack([self._index.nearest(codes)[0].copy() for codes in candidate.plain])
+        unseen = np.stack([self._index.distances(codes).copy() for codes in candidate.plain])
         steps = self._forced.usual_steps(pose)
         self._scoring = steps.fit(unseen, all_around=pose.turned)
         self.ms: list[float] = []
@@ -298,14 +298,14 @@ class _Judge:
     def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
         """All places counting alike: of grids of any shape."""
         sigma = self._forced.usual_smoothing
-        return np.array([smooth(self._index.nearest([grid])[0], sigma).max() for grid in grids])
+        return np.array([smooth(self._index.distances([grid]), sigma).max() for grid in grids])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])
 
     def _score(self, codes: list[np.ndarray]) -> float:
         started = time.perf_counter()
-        score = self._scoring.judge(self._index.nearest(codes)[0]).score
+        score = self._scoring.judge(self._index.distances(codes)).score
         self.ms.append(1e3 * (time.perf_counter() - started))
         return score
 

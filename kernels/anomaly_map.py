@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.compiled import inlined, kernel
+from kernels.compiled import inlined, scratch_kernel
 from kernels.errors import ShapeError
 
 _BINS = 512
@@ -49,7 +49,7 @@ def anomaly_map(
     return out, median, highest
 
 
-@kernel
+@scratch_kernel
 def _anomaly_map(distances, taps, place, out):
     rows, columns = distances.shape
     reach = taps.shape[0] // 2
@@ -75,7 +75,7 @@ def _anomaly_map(distances, taps, place, out):
     return _middle_and_highest(out.reshape(out.size))
 
 
-@inlined
+@scratch_kernel
 def _sums(values, taps, step, length):
     # of values a step apart, times the taps
     sums = np.zeros(length, np.float32)
@@ -95,7 +95,7 @@ def _mirrored(place, length):
     return min(place, 2 * last - place)
 
 
-@inlined
+@scratch_kernel
 def _middle_and_highest(values):
     # Floats that are not negative are in the order of their bits, and integers compare in vectors.
     bits = values.view(np.int32)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels.buffers import buffer_of
-from kernels.compiled import implements, inlined, kernel
+from kernels.compiled import implements, inlined, kernel, scratch_kernel
 from kernels.errors import ShapeError
 from kernels.floats import (
     add_picked,
@@ -188,7 +188,7 @@ def _across(across, sums, channels, line):
         _means(across, sums, (), channels, line)
 
 
-@kernel
+@scratch_kernel
 def _shrink(lines, down, across, channels, out):
     # lines uint8 (h, channels * w), rows may lie apart; out uint8 (height, channels * width)
     # Vectors reach beyond the ends of rows, which have room for it.

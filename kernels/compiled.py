@@ -37,10 +37,18 @@ def _cache_folder() -> Path:
 
 config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
 
-kernel = njit(cache=True, nogil=True)
-"""Compiled once a machine, called from Python; runs without the interpreter lock."""
+kernel = njit(cache=True, nogil=True, _nrt=False)  # type: ignore[call-overload]
+"""Compiled once a machine, called from Python; runs without the interpreter lock.
 
-inlined = njit(nogil=True, forceinline=True)
+It allocates nothing, and does not compile if it would: Numba is told that there is no memory to
+manage. So it counts no references either, of which loops and branches would leave some behind, with
+an atomic addition each.
+"""
+
+scratch_kernel = njit(cache=True, nogil=True)
+"""A kernel that makes scratch arrays of its own."""
+
+inlined = njit(nogil=True, forceinline=True, _nrt=False)  # type: ignore[call-overload]
 """A part of kernels, compiled into each."""
 
 
@@ -55,7 +63,13 @@ def implements(function: Callable[..., Any], table: type) -> Any:
             named = isinstance(first, types.NamedTuple | types.NamedUniTuple)
             return implementation if named and first.instance_class is table else None
 
-        overload(function, inline="never", jit_options={"forceinline": True}, strict=False)(choose)
+        options = {"forceinline": True, "_nrt": False}
+        overload(
+            function,
+            inline="never",
+            jit_options=options,  # type: ignore[arg-type]
+            strict=False,
+        )(choose)
         return implementation
 
     return register

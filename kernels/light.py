@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.buffers import buffer_of
-from kernels.compiled import kernel
+from kernels.compiled import kernel, scratch_kernel
 from kernels.errors import ShapeError
 from kernels.vectors import (
     LANES,
@@ -71,7 +71,7 @@ def brightened(image: np.ndarray, gain: float, out: np.ndarray | None = None) ->
     return out
 
 
-@kernel
+@scratch_kernel
 def _quantile(sample, count):
     # the lowest value that ``count`` of the sample, uint8 (h, w), do not exceed
     counts = np.zeros(256, np.int64)

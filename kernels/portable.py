@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.compiled import kernel
+from kernels.compiled import kernel, scratch_kernel
 from kernels.network import STREAM_CLIP
 
 _CLIP = np.int32(STREAM_CLIP)
@@ -29,7 +29,7 @@ _LOW_BYTES = np.uint64(0x0101010101010101)
 
 
 @intrinsic
-def _population_count(typing_context: Any, word: types.Type) -> Any:
+def population_count(typing_context: Any, word: types.Type) -> Any:
     """LLVM's ctpop on a uint64: one instruction or a short vector sequence."""
 
     def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
@@ -51,7 +51,7 @@ def _count_window(bits, weights, kernel, top, left, counts):
                 value = bits[top + i, left + j, word]
                 row = weights[line]
                 for channel in range(outputs):
-                    counts[channel] += _population_count(value ^ row[channel])
+                    counts[channel] += population_count(value ^ row[channel])
                 line += 1
 
 
@@ -67,7 +67,7 @@ def _pack_row(flags, out):
         out[word] = value
 
 
-@kernel
+@scratch_kernel
 def convolve_to_bits(bits, weights, kernel, stride, limit, out):
     """``reference.convolve_to_bits``.
 
@@ -90,7 +90,7 @@ def convolve_to_bits(bits, weights, kernel, stride, limit, out):
             _pack_row(flags, out[row, column])
 
 
-@kernel
+@scratch_kernel
 def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift, stream, out):
     """``reference.mismatches`` and ``reference.add_to_stream`` in one pass.
 
@@ -140,7 +140,7 @@ def convolve_to_stream(bits, weights, kernel, stride, slope, offset, leak, shift
                     out[row, column, start + channel] = np.int16(clipped)
 
 
-@kernel
+@scratch_kernel
 def threshold(stream, levels, border, out):
     """``reference.threshold``, into the middle of a bordered map.
 
@@ -159,7 +159,7 @@ def threshold(stream, levels, border, out):
             _pack_row(flags, out[row + border, column + border])
 
 
-@kernel
+@scratch_kernel
 def embedding(stream, levels, every, out, word):
     """``reference.embedding``.
 
@@ -191,7 +191,7 @@ def embedding(stream, levels, every, out, word):
             _pack_row(flags, out[row // every, column // every, word : word + words])
 
 
-@kernel
+@scratch_kernel
 def stem(
     image,
     fine_weights,
@@ -250,7 +250,7 @@ def stem(
                 out[row, column, output] = np.int16(value)
 
 
-@kernel
+@scratch_kernel
 def nearest(queries, bank, distances, indices):
     """``reference.nearest``.
 
@@ -268,7 +268,7 @@ def nearest(queries, bank, distances, indices):
             value = queries[number, word]
             row = bank[word]
             for entry in range(entries):
-                apart[entry] += _population_count(value ^ row[entry])
+                apart[entry] += population_count(value ^ row[entry])
         best = apart[0]
         for entry in range(entries):
             best = min(best, apart[entry])
@@ -279,7 +279,7 @@ def nearest(queries, bank, distances, indices):
         indices[number] = where
 
 
-@kernel
+@scratch_kernel
 def keep_smaller_distances(point, points, distances):
     """``distances[i] = min(distances[i], bits between point and points[i])``; the farthest then.
 
@@ -304,7 +304,7 @@ def keep_smaller_distances(point, points, distances):
             value = point[word]
             row = points[word, start : start + size]
             for lane in range(size):
-                apart[lane] += _population_count(value ^ row[lane])
+                apart[lane] += population_count(value ^ row[lane])
         for lane in range(size):
             distance = min(distances[start + lane], np.uint32(apart[lane]))
             distances[start + lane] = distance

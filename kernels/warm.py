@@ -33,9 +33,9 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     distances = np.ones((_SIDE, _SIDE), np.int32)
     yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
     yield "picture", _every_picture
-    yield "search", lambda: backend.index(words).nearest([words[None]])
+    yield "search", lambda: backend.index(words).distances([words[None]])
     blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]
-    yield "search in blocks", lambda: backend.index(words).nearest(blocks)
+    yield "search in blocks", lambda: backend.index(words).distances(blocks)
     yield "anomaly map", lambda: anomaly_map(distances, gaussian(1.0), distances.astype(np.float32))
     yield (
         "memory bank",

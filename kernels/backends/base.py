@@ -110,6 +110,13 @@ class Index(ABC):
         Raises:
             ShapeError: if the codes do not match the bank.
         """
+        return self._nearest(self._checked(codes))
+
+    def distances(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """Those of :meth:`nearest` alone, which may take less time."""
+        return self._nearest_distances(self._checked(codes))
+
+    def _checked(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         check_codes(codes)
         words = sum(code.shape[2] for code in codes)
         if words != self.words:
@@ -122,12 +129,14 @@ class Index(ABC):
                 f" {near.rows} x {near.columns}"
             )
         # ``require`` takes a microsecond and a half to find that there is nothing to do.
-        ready = [c if c.flags.carray else np.require(c, np.uint64, ["C", "A"]) for c in codes]
-        return self._nearest(ready)
+        return [c if c.flags.carray else np.require(c, np.uint64, ["C", "A"]) for c in codes]
 
     @abstractmethod
     def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Search with contiguous, aligned codes that match the bank."""
+
+    def _nearest_distances(self, codes: list[np.ndarray]) -> np.ndarray:
+        return self._nearest(codes)[0]
 
 
 class FlatIndex(Index):

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from kernels import convolution, search, stem
 from kernels.backends.base import Executor, Index
 from kernels.binary_convolution import SPARE_COLUMNS
-from kernels.bits import pack, unpack, words_for
+from kernels.bits import words_for
 from kernels.codes import Room, gather
 from kernels.compiled import bound
+from kernels.meetings import PANELS_AT_ONCE, in_panels, meetings_of
 from kernels.neighbourhoods import Neighbourhoods
 from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES, aligned
 
 _NO_SIGNS = np.zeros((0, 0, 0), np.uint64)
+_NO_LANES = np.zeros((0, 0), np.uint64)
 
 
 class _Signs:
@@ -125,22 +127,36 @@ class FastIndex(Index):
         super().__init__(bank, neighbourhoods)
         self._lay_out = way_module(way).lay_out
         self._shapes: list[tuple[int, ...]] = []
-        self._guides: tuple[np.ndarray, ...] | None = None
 
     def _nearest(self, codes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        levels = self._ready(codes)
+        self._search(levels, self._lanes)
+        fine, coarse = levels if len(levels) > 1 else (*levels, levels[0][..., :0])
+        found = *self._found, self._lanes, self._indices
+        search.first_of_nearest(self.bank, self._entries, self._meetings, fine, coarse, *found)
+        return self._found[0], self._indices
+
+    def _nearest_distances(self, codes: list[np.ndarray]) -> np.ndarray:
+        self._search(self._ready(codes), _NO_LANES)
+        return self._found[0]
+
+    def _search(self, levels: list[np.ndarray], lanes: np.ndarray) -> None:
+        found = *self._found, lanes
+        if len(levels) == 1:
+            search.nearest(*self._weights, self._meetings, *levels, *found)
+        else:
+            search.nearest_in_blocks(
+                *self._weights, self._meetings, *levels, *self._scratch, *found
+            )
+
+    def _ready(self, codes: list[np.ndarray]) -> list[np.ndarray]:
+        """The codes in levels, and all that is kept for such."""
         levels = self._levels(codes)
         shapes = [level.shape for level in levels]
         if shapes != self._shapes:
             self._prepare(levels)
             self._shapes = shapes
-        found = self._begin, self._distances, self._indices
-        if len(levels) == 1:
-            search.nearest(*self._bank, *levels, *found)
-        else:
-            if self._guides:
-                search.nearest_guides(*self._guides, levels[1], self._begin)
-            search.nearest_in_blocks(*self._bank, *levels, *found)
-        return self._distances, self._indices
+        return levels
 
     def _levels(self, codes: list[np.ndarray]) -> list[np.ndarray]:
         """One grid, or a fine one in blocks under a coarse one if cells are whole blocks."""
@@ -154,65 +170,19 @@ class FastIndex(Index):
     def _prepare(self, levels: list[np.ndarray]) -> None:
         rows, columns, _ = levels[0].shape
         near = self.neighbourhoods or Neighbourhoods.everywhere(self.entries, rows, columns)
-        entries, panels = _in_panels(near.entries)
+        self._entries, panels = in_panels(near.entries)
         words = np.cumsum([level.shape[2] for level in levels])[:-1]
-        parts = np.split(self.bank[entries], words, axis=1)
-        laid_out = [
+        parts = np.split(self.bank[self._entries], words, axis=1)
+        self._weights = [
             self._lay_out(np.ascontiguousarray(part), level.shape)
             for part, level in zip(parts, levels, strict=True)
         ]
         every = rows // len(levels[-1])
         cell_of_query = near.cell_of_query.reshape(rows, columns)[::every, ::every]
-        self._bank = (*laid_out, entries, panels, *_runs(near, cell_of_query))
-        home = np.array([c if c in cells else cells[0] for c, cells in enumerate(near.near)])
-        home = home[cell_of_query].astype(np.int32)
-        self._begin = panels[home]
-        self._guides = None
-        if len(levels) > 1 and np.diff(panels).max() > 1:
-            parted = parts[1].reshape(-1, LANES, parts[1].shape[1])
-            guides = pack(unpack(parted).mean(axis=1) > 0.5)
-            own = [np.arange(*panels[c : c + 2]) for c in range(len(near.near))]
-            panel_of_guide, first = _in_panels(own)
-            laid_out_guides = self._lay_out(guides[panel_of_guide], levels[1].shape)
-            self._guides = laid_out_guides, panel_of_guide, first, home
-        self._distances = np.empty((rows, columns), np.int32)
-        self._indices = np.empty((rows, columns), np.int32)
-
-
-def _in_panels(numbers: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of each cell in whole panels, int32, and the first panel of each, int32 (cells + 1,).
-
-    Copies of a cell's first number fill its last panel: what they stand for is never closer.
-    """
-    padded = [np.concatenate([own, np.repeat(own[:1], -len(own) % LANES)]) for own in numbers]
-    ends = np.cumsum([0] + [len(own) // LANES for own in padded])
-    return np.concatenate(padded).astype(np.int32), ends.astype(np.int32)
-
-
-def _runs(near: Neighbourhoods, cell_of_query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which queries meet the entries of each cell, as ``search`` reads it.
-
-    Args:
-        near: which cells meet.
-        cell_of_query: int32 (rows, columns), of queries or of their blocks.
-
-    Returns:
-        ``runs`` and ``first_run``.
-    """
-    columns = cell_of_query.shape[1]
-    order = np.argsort(cell_of_query.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(cell_of_query.ravel(), minlength=len(near.near)))
-    inside = np.split(order, ends[:-1])
-    meets: list[list[np.ndarray]] = [[] for _ in near.near]  # queries, by the cell they meet
-    for cell, cells in enumerate(near.near):
-        for met in cells:
-            meets[met].append(inside[cell])
-    runs, count = [], [0]
-    for queries in meets:
-        row, column = np.divmod(np.sort(np.concatenate(queries or [order[:0]])), columns)
-        goes_on = (np.diff(row, prepend=-1) == 0) & (np.diff(column, prepend=-1) == 1)
-        begins = np.flatnonzero(~goes_on)
-        after = np.append(begins[1:], len(row))[: len(begins)] - 1
-        runs.append(np.stack([row[begins], column[begins], column[after] + 1], axis=1))
-        count.append(count[-1] + len(begins))
-    return np.concatenate(runs).astype(np.int32), np.array(count, np.int32)
+        self._meetings = meetings_of(near, panels, cell_of_query)
+        common = aligned(np.empty((PANELS_AT_ONCE, LANES), np.int16))
+        self._scratch = common, np.empty(PANELS_AT_ONCE, np.int32)
+        size = rows, columns
+        self._found = np.empty(size, np.int32), np.empty(size, np.int32)
+        self._lanes = np.empty(size, np.uint64)
+        self._indices = np.empty(size, np.int32)

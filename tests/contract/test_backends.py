@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kernels import reference
 from kernels.backends import BACKEND_NAMES, Backend, choose
+from kernels.backends.base import Index
 from kernels.backends.numba import NumbaBackend
 from kernels.errors import BackendUnavailable, ShapeError
 from kernels.neighbourhoods import Cells, Neighbourhoods
@@ -91,10 +92,36 @@ def test_same_neighbours(
         count = len(cells.places(rows, columns))
         cell_of_entry = np.sort(rng.choice(rng.integers(0, count, 3), len(bank)))
         near = Neighbourhoods.around(cell_of_entry, rows, columns, cells)
-    found = backend.index(bank, near).nearest(codes)
-    wanted = reference.nearest(_strings(codes), bank, near)
-    for got, want in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(got, want.reshape(rows, columns))
+    _assert_neighbours(backend.index(bank, near), codes, near)
+
+
+def _assert_neighbours(index: Index, codes: list[np.ndarray], near: Neighbourhoods | None) -> None:
+    rows, columns, _ = codes[0].shape
+    distances, indices = (
+        of_all.reshape(rows, columns)
+        for of_all in reference.nearest(_strings(codes), index.bank, near)
+    )
+    np.testing.assert_array_equal(index.distances(codes), distances)
+    for got, want in zip(index.nearest(codes), (distances, indices), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("cells", [None, Cells(2), Cells(2, rings=True)])
+def test_same_neighbours_of_many(backend: Backend, cells: Cells | None, strides: int) -> None:
+    rng = np.random.default_rng(strides)
+    # So few different words that most of the closest entries have equals far away in the bank.
+    pool = rng.integers(0, 2**64, 3, dtype=np.uint64)
+    codes = [rng.choice(pool, (8 >> stride, 6 >> stride, 2)) for stride in range(strides)]
+    bank = rng.choice(pool, (3000, 2 * strides))
+    near = None
+    if cells:
+        places = len(cells.places(8, 6))
+        near = Neighbourhoods.around(np.sort(rng.integers(0, places, 3000)), 8, 6, cells)
+    index = backend.index(bank, near)
+    _assert_neighbours(index, codes, near)
+    other = [code[::-1].copy() for code in codes]
+    _assert_neighbours(index, other, near)
 
 
 def _strings(codes: list[np.ndarray]) -> np.ndarray:
