@@ -14,7 +14,7 @@ from calibration.comparison import BitComparison
 from calibration.good_images import GoodFolder, GoodImages, read_good_images
 from calibration.groups import two_groups
 from calibration.model_file import Model
-from calibration.normal import Normal, NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, PatchWords, describe
 from calibration.outliers import stand_apart
 from calibration.pose import Pose, forced_pose
 from calibration.preparation import Roi
@@ -142,7 +142,7 @@ def calibrate(
         good, setup.network, backend, setup.input_pixels, settings.seed, progress
     )
     detail = setup.without_surroundings if settings.wishes.surroundings is None else None
-    words = setup.network.stem_words, detail.network.words_per_patch if detail else None
+    words = PatchWords.of(setup.network, surroundings_may_go=detail is not None)
     normal, used, suspicious = _describe(images, backend, settings, words, progress)
     if detail and normal.detail_only:
         setup = detail
@@ -199,19 +199,16 @@ def _describe(
     images: GoodImages,
     backend: Backend,
     settings: Settings,
-    words: tuple[int, int | None],
+    words: PatchWords,
     progress: Progress,
 ) -> tuple[Normal, np.ndarray, tuple[Suspicious, ...]]:
-    """Good parts without those that stand apart, the numbers of those used, and the odd ones.
-
-    ``words`` are of the stem and of a patch itself, as ``describe`` wants them.
-    """
+    """Good parts without those that stand apart, the numbers of those used, and the odd ones."""
     comparison = BitComparison(backend)
     everything = np.arange(len(images.files))
 
     def described(numbers: np.ndarray) -> Normal:
         parts = [images.views[i] for i in numbers]
-        return describe(parts, comparison, settings.normal, settings.seed, progress, *words)
+        return describe(parts, comparison, settings.normal, settings.seed, progress, words)
 
     normal, used = described(everything), everything
     scores = normal.scores

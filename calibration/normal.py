@@ -6,7 +6,8 @@ sentence that says why, and the threshold is drawn from their scores. The bank o
 made of all of them, in as many entries: new good parts score as those held out did.
 
 Bits of the stem tell of brightness and edges as they are. That says most on parts that come in one
-pose, of which each place knows how much these vary; parts in several poses are described without.
+pose, of which each place knows how much these vary; parts in several poses are described without,
+unless the network has no other bits as fine.
 
 What good parts alone cannot tell is told by defects drawn on them: whether the bits of a patch's
 surroundings, and those of the stem, do more good than harm, how far a map is smoothed and whether
@@ -30,6 +31,7 @@ from calibration.progress import Progress
 from calibration.scoring import Scoring, Steps, drift
 from calibration.separation import Separation
 from calibration.views import Views
+from kernels.network import Network
 
 # By whether there is a window, and whether parts turn. Without a window 2,560 entries of parts that
 # turn find as much as 2,000 to 4,000; of 8,000 in rings a patch meets about as many.
@@ -45,7 +47,30 @@ _SMOOTHINGS = (0.5, 0.7, _USUAL_SMOOTHING, 1.4, 2.0)
 # up for little of the other: the standard deviation of the logarithm of the medians, times the
 # share by which the spread of the unseen scores shrinks.
 _DRIFT_MUST_WEIGH = 0.0036
-_STEM_BY_POSE = {True: "parts come in one pose", False: "parts come in several poses"}
+
+
+@dataclass(frozen=True)
+class PatchWords:
+    """What the words of a patch tell of.
+
+    Attributes:
+        stem: how many, the first ones, tell what the stem saw of it.
+        detail: how many tell of the patch itself, these included; the rest tell of what is around
+            it, and may be left out. None to keep all.
+        fine: whether those between, of the network's blocks, tell of as small places as the stem.
+    """
+
+    stem: int = 0
+    detail: int | None = None
+    fine: bool = True
+
+    @classmethod
+    def of(cls, network: Network, surroundings_may_go: bool = True) -> PatchWords:
+        """Of a network's patches; ``surroundings_may_go`` if nobody has decided about them."""
+        detail = network.without_surroundings()
+        may_go = surroundings_may_go and detail is not network
+        words = detail.words_per_patch if may_go else None
+        return cls(network.stem_words, words, network.is_fine)
 
 
 @dataclass(frozen=True)
@@ -88,10 +113,15 @@ class NormalSettings:
         places = pose.window > 0 or not pose.turned
         return Steps(self.usual_smoothing, places if self.places is None else self.places)
 
-    def with_stem(self, pose: Pose) -> bool:
-        """Whether patches of parts that come like this have bits of the stem."""
-        in_one_pose = pose.window > 0 and not pose.turned
-        return in_one_pose if self.stem is None else self.stem
+    def with_stem(self, pose: Pose, words: PatchWords) -> tuple[bool, str]:
+        """Whether patches of parts that come like this have bits of the stem, and why."""
+        if self.stem is not None:
+            return self.stem, "as asked for"
+        if pose.window > 0 and not pose.turned:
+            return True, "parts come in one pose"
+        if not words.fine:
+            return True, "parts come in several poses, but nothing else tells of as small places"
+        return False, "parts come in several poses"
 
     def all_steps(self) -> list[Steps]:
         """The ways to choose from."""
@@ -136,8 +166,7 @@ def describe(
     settings: NormalSettings,
     seed: int,
     progress: Progress,
-    stem_words: int = 0,
-    detail_words: int | None = None,
+    words: PatchWords = PatchWords(),
 ) -> Normal:
     """Describe good parts.
 
@@ -149,10 +178,7 @@ def describe(
         settings: what is forced.
         seed: of the folds and the choice of the bank.
         progress: shows how far it is.
-        stem_words: the first words of a patch, that tell what the stem saw of it. All else is
-            decided without them.
-        detail_words: the first words of a patch that tell of itself, these included; the rest tell
-            of its surroundings, and may be left out. None to keep all.
+        words: of a patch. All else is decided without those of the stem.
     """
 
     def dealt_out(first: int, end: int | None) -> Folds:
@@ -160,25 +186,24 @@ def describe(
         cut = [views.cut(slice(first, end)) for views in parts]
         return Folds(cut, comparison, settings.entries, smoothing, seed, progress)
 
-    folds = dealt_out(stem_words, None)
+    folds = dealt_out(words.stem, None)
     asked = settings.turned if any(views.turned for views in parts) else False
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     reasons = {"pose": reason, "surroundings": "as the setup has it"}
     steps, detail_only = settings.usual_steps(pose), False
     tried = _Tried(folds.unseen(pose), steps, pose)
-    if tried.separation and detail_words:
-        detail_folds = dealt_out(stem_words, detail_words)
+    if words.detail:
+        detail_folds = dealt_out(words.stem, words.detail)
         without = _Tried(detail_folds.unseen(pose), steps, pose)
-        detail_only, reasons["surroundings"] = _preferred(
-            tried, "with bits of surroundings", without, "without"
-        )
+        rather_without = pose.turned and words.fine
+        detail_only, reasons["surroundings"] = _without_surroundings(tried, without, rather_without)
         if detail_only:
             folds, tried = detail_folds, without
-    with_stem = stem_words > 0 and settings.with_stem(pose)
-    if stem_words:
-        reasons["stem"] = _STEM_BY_POSE[with_stem] if settings.stem is None else "as asked for"
+    with_stem = False
+    if words.stem:
+        with_stem, reasons["stem"] = settings.with_stem(pose, words)
     if with_stem:
-        stem_folds = dealt_out(0, detail_words if detail_only else None)
+        stem_folds = dealt_out(0, words.detail if detail_only else None)
         seen = _Tried(stem_folds.unseen(pose), steps, pose)
         if settings.stem is None and seen.separation:
             worse, reasons["stem"] = _preferred(seen, "with bits of the stem", tried, "without")
@@ -190,6 +215,21 @@ def describe(
     scoring = replace(tried.scoring, usual_median=usual_median)
     bank = folds.bank_of_all(pose)
     return Normal(bank, pose, scoring, maps, medians, reasons, detail_only, with_stem)
+
+
+def _without_surroundings(whole: _Tried, detail: _Tried, rather_without: bool) -> tuple[bool, str]:
+    """Whether to leave out the bits that tell of a patch's surroundings, and why.
+
+    What is around a patch looks different in every orientation, and good parts were not seen in
+    all: parts that turn need a reason to have these bits, others one to be without, if the rest of
+    the bits are fine enough.
+    """
+    if not whole.separation:
+        return rather_without, "as usual of parts that come like this"
+    ways = [(whole, "with bits of surroundings"), (detail, "without bits of surroundings")]
+    (usual, usually), (other, otherwise) = reversed(ways) if rather_without else ways
+    changed, reason = _preferred(usual, usually, other, otherwise.split()[0])
+    return changed != rather_without, reason
 
 
 class _Tried:

@@ -282,6 +282,11 @@ class Network:
         return Network(self.name, (self.stem, *behind))
 
     @property
+    def is_fine(self) -> bool:
+        """Whether its blocks tell of patches at the stem's stride, the finest there is."""
+        return 4 in self.without_stem_bits().strides
+
+    @property
     def words_per_patch(self) -> int:
         """Of 64 bits, in a patch."""
         return sum(words_for(embedding.bits) for embedding in self.embeddings)

@@ -39,6 +39,9 @@ class DevelopmentSets:
         for folder in folders:
             list_images(folder / "train" / "good")
         self._sets = {folder.resolve().name: (folder, open_dataset(folder)) for folder in folders}
+        for folder, dataset in self._sets.values():
+            if {sample.is_defective for sample in dataset.samples} != {False, True}:
+                raise DatasetError(f"{folder / 'test'} holds no defective parts, or no good ones")
         self._every_crops, self._backend = every_crops, backend
 
     def due(self, crops: int, batch: int) -> bool:
@@ -68,6 +71,5 @@ class DevelopmentSets:
         folder, dataset = self._sets[name]
         taught = calibrate(folder / "train" / "good", [network], self._backend, Settings())
         auroc = evaluate(Detector(taught.model, self._backend.name), dataset).image_auroc
-        if auroc is None:
-            raise DatasetError(f"{folder / 'test'} holds no defective parts, or no good ones")
+        assert auroc is not None
         return round(auroc, 4)

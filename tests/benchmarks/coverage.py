@@ -22,7 +22,7 @@ import numpy as np
 
 from calibration.backbones import DEFAULT, load_backbone
 from calibration.comparison import BitComparison
-from calibration.normal import Normal, NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, PatchWords, describe
 from calibration.outliers import stand_apart
 from calibration.progress import silent
 from calibration.threshold import conformal_threshold
@@ -75,10 +75,10 @@ def teach_and_ask(
     rate: float,
     seed: int,
     *,
-    words: tuple[int, int],
+    words: PatchWords,
     keep_all: bool,
 ) -> Taught:
-    """Teach as ``calibrate`` does, and judge the others; ``words`` as ``describe`` wants them."""
+    """Teach as ``calibrate`` does, and judge the others."""
     comparison = BitComparison(choose().backend)
     taught = [
         views if is_turned(number, len(taught)) else replace(views, turned=())
@@ -86,7 +86,7 @@ def teach_and_ask(
     ]
 
     def described(parts: list[Views]) -> Normal:
-        return describe(parts, comparison, NormalSettings(), seed, silent, *words)
+        return describe(parts, comparison, NormalSettings(), seed, silent, words)
 
     normal = described(taught)
     clear = stand_apart(normal.scores)[1]
@@ -94,7 +94,7 @@ def teach_and_ask(
         normal = described([views for views, out in zip(taught, clear, strict=True) if not out])
     threshold = conformal_threshold(normal.scores, rate)
     measure = comparison.measure(normal.bank, *taught[0].plain.shape[:2])
-    first = 0 if normal.with_stem else words[0]
+    first = 0 if normal.with_stem else words.stem
     known = slice(first, first + normal.bank.patches.shape[1])
     distances = (measure(cut_to(known, views.plain)) for views in asked)
     scores = np.array([normal.scoring.judge(of_part).score for of_part in distances])
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--keep-all", action="store_true", help="leave no outlier out")
     arguments = parser.parse_args()
     network = load_backbone(arguments.backbone)
-    words = network.stem_words, network.without_surroundings().words_per_patch
+    words = PatchWords.of(network)
     columns = ["set", "taught / asked", "promised", "rejected", "95 % interval", "per split"]
     columns += ["left out", "test/good rejected"]
     print(

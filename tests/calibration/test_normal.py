@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from calibration.comparison import BitComparison
 from calibration.folds import FOLDS
 from calibration.memory_bank import choose_bank
-from calibration.normal import Normal, NormalSettings, describe
+from calibration.normal import Normal, NormalSettings, PatchWords, describe
 from calibration.pose import ONE_POSE
 from calibration.progress import silent
 from calibration.scoring import smooth
@@ -30,13 +32,10 @@ def _describe(grids: list[np.ndarray], **forced: object) -> Normal:
 
 
 def _describe_views(
-    parts: list[Views],
-    stem_words: int = 0,
-    detail_words: int | None = None,
-    **forced: object,
+    parts: list[Views], words: PatchWords | None = None, **forced: object
 ) -> Normal:
     settings = NormalSettings(**forced)  # type: ignore[arg-type]
-    return describe(parts, BitComparison(BACKEND), settings, 0, silent, stem_words, detail_words)
+    return describe(parts, BitComparison(BACKEND), settings, 0, silent, words or PatchWords())
 
 
 def _with_defects(
@@ -143,13 +142,33 @@ def test_surroundings_are_left_out_where_they_are_noise_and_kept_where_defects_s
     shows = detail if in_detail else np.ones(BITS, bool)
     defect = np.broadcast_to(np.where(shows, 0.1 if in_detail else 0.5, 0.0), (2, 2, BITS))
     parts = _with_defects(noise if in_detail else np.full(BITS, 0.1), defect, rng)
-    normal = _describe_views(parts, detail_words=1, window=2, bank_entries=2000)
+    normal = _describe_views(parts, PatchWords(detail=1), window=2, bank_entries=2000)
     assert normal.detail_only is in_detail
     assert normal.bank.patches.shape[1] == (1 if in_detail else 2)
     assert ("clearly better" in normal.reasons["surroundings"]) is in_detail
     kept = _describe_views(parts, window=2, bank_entries=2000)
     assert kept.bank.patches.shape[1] == 2
     assert kept.reasons["surroundings"] == "as the setup has it"
+
+
+@pytest.mark.parametrize("fine", [True, False])
+@pytest.mark.parametrize("around_alone", [False, True])
+def test_parts_that_turn_need_a_reason_for_surroundings_where_the_rest_is_fine(
+    around_alone: bool, fine: bool
+) -> None:
+    rng = np.random.default_rng(11)
+    detail = np.arange(BITS) < BITS // 2
+    defect = np.broadcast_to(np.where(detail & around_alone, 0.0, 0.3), (2, 2, BITS))
+    parts = _with_defects(np.full(BITS, 0.1), defect, rng)
+    parts = [replace(part, turned=(part.plain[::-1, ::-1].copy(),)) for part in parts]
+    words, forced = PatchWords(detail=1, fine=fine), {"window": 0, "bank_entries": 500}
+    normal = _describe_views(parts, words, turned=True, **forced)
+    assert normal.detail_only is (fine and not around_alone)
+    assert not _describe_views(parts, words, turned=False, **forced).detail_only
+    few = [replace(part, drawn=()) for part in parts]
+    undecided = _describe_views(few, words, turned=True, **forced)
+    assert undecided.detail_only is fine
+    assert undecided.reasons["surroundings"] == "as usual of parts that come like this"
 
 
 @pytest.mark.parametrize(("side", "depth"), [(1, 0.2), (7, 0.04)])
@@ -186,13 +205,16 @@ def test_bits_of_the_stem_are_compared_on_parts_in_one_pose(window: int, turned:
     parts = [Views(grid, tuple(np.rot90(grid, n) for n in (1, 2, 3))) for grid in grids]
     forced = {"window": window, "turned": turned, "bank_entries": 500}
     in_one_pose = window > 0 and not turned
-    normal = _describe_views(parts, stem_words=1, **forced)
+    normal = _describe_views(parts, PatchWords(stem=1), **forced)
     assert normal.with_stem is in_one_pose
     assert normal.reasons["stem"] == (
         "parts come in one pose" if in_one_pose else "parts come in several poses"
     )
+    alone = _describe_views(parts, PatchWords(stem=1, fine=False), **forced)
+    assert alone.with_stem
+    assert in_one_pose or "nothing else tells of as small places" in alone.reasons["stem"]
     for wanted in (True, False):
-        asked = _describe_views(parts, stem_words=1, stem=wanted, **forced)
+        asked = _describe_views(parts, PatchWords(stem=1), stem=wanted, **forced)
         assert asked.with_stem is wanted
         assert asked.reasons["stem"] == "as asked for"
         alike = parts if wanted else [Views(views.cut(slice(1, None)).plain) for views in parts]
@@ -212,7 +234,7 @@ def test_bits_of_the_stem_that_are_noise_are_left_out_and_nothing_else_is_decide
     shows = np.ones(BITS, bool) if noise < 0.4 else ~stem
     defect = np.broadcast_to(np.where(shows, 0.15, 0.0), (2, 2, BITS))
     parts = _with_defects(np.where(stem, noise, 0.05), defect, rng)
-    normal = _describe_views(parts, stem_words=1, bank_entries=2000, turned=False)
+    normal = _describe_views(parts, PatchWords(stem=1), bank_entries=2000, turned=False)
     without = _describe_views(
         [views.cut(slice(1, None)) for views in parts], bank_entries=2000, turned=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -318,6 +319,11 @@ def test_development_sets_are_told_as_the_commands_would_tell_them(tmp_path: Pat
     assert "identical" in str(told["not_taught"]["rings"])
     with pytest.raises(DatasetError, match="nowhere"):
         DevelopmentSets([tmp_path / "nowhere"], 100, backend)
+    for folder in (rings / "test").iterdir():
+        if folder.name != "good":
+            shutil.rmtree(folder)
+    with pytest.raises(DatasetError, match="no defective parts"):
+        DevelopmentSets([rings], 100, backend)
 
 
 def test_what_is_noted_stands_between_the_losses(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,8 @@ def test_the_command_line_serves_a_port(tmp_path):
     link = tmp_path / "gate"
     command = [sys.executable, "-m", "firmware_bridge.virtual", "--link", str(link)]
     command += ["--parts-per-s", "100", "--drift-ppm", "50"]
+    # A shell makes jobs in the background ignore interrupts.
+    command = ["env", "--default-signal=INT", *command]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -58,6 +61,6 @@ def test_the_command_line_serves_a_port(tmp_path):
             assert line == f"serial port: {link}\n"
             assert identify(SerialTransport(str(link))).board == "virtual MCU"
         finally:
-            process.send_signal(2)
+            process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
     assert not os.path.lexists(link)
