@@ -36,6 +36,7 @@ from kernels.vectors import WIDE_REGISTERS, aligned
 
 _HALF = np.float32(0.5)
 _LANES = 16
+_FOUR = 4 * _LANES  # values whose sums are made at once: the loop over rows costs as much as one
 _IN_REACH = 2 * _LANES  # neighbouring numbers, of which one instruction picks sixteen
 _MOST_PICKED_FROM = 2.4  # values for one: of more, too few are in reach for a vector to be worth it
 
@@ -214,10 +215,25 @@ def _sum_of_rows(lines, top, shares, sums):
             sums[place] = 0
             for number in range(begin, end):
                 sums[place] += shares[number] * np.float32(lines[top + number, place])
-        return
-    for step in range(0, values, _LANES):
-        place = min(step, values - _LANES)  # the last sixteen may be summed again
-        total = all_of_sixteen(np.float32(0))
-        for number in range(begin, end):
-            total = add_share_of_bytes(total, shares[number], lines, (top + number) * pitch + place)
-        store_floats(sums, place, total)
+    elif values < _FOUR:
+        for step in range(0, values, _LANES):
+            place = min(step, values - _LANES)  # the last sixteen may be summed again
+            total = all_of_sixteen(np.float32(0))
+            for number in range(begin, end):
+                at = (top + number) * pitch + place
+                total = add_share_of_bytes(total, shares[number], lines, at)
+            store_floats(sums, place, total)
+    else:
+        for step in range(0, values, _FOUR):
+            place = min(step, values - _FOUR)
+            one = two = three = four = all_of_sixteen(np.float32(0))
+            for number in range(begin, end):
+                at, share = (top + number) * pitch + place, shares[number]
+                one = add_share_of_bytes(one, share, lines, at)
+                two = add_share_of_bytes(two, share, lines, at + _LANES)
+                three = add_share_of_bytes(three, share, lines, at + 2 * _LANES)
+                four = add_share_of_bytes(four, share, lines, at + 3 * _LANES)
+            store_floats(sums, place, one)
+            store_floats(sums, place + _LANES, two)
+            store_floats(sums, place + 2 * _LANES, three)
+            store_floats(sums, place + 3 * _LANES, four)

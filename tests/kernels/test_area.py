@@ -21,7 +21,7 @@ def _means(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @st.composite
 def _tasks(draw: st.DrawFn) -> tuple[np.ndarray, int, int]:
-    rows, columns = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    rows, columns = draw(st.integers(1, 40)), draw(st.integers(1, 80))
     channels = draw(st.sampled_from([(), (3,)]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     image = rng.integers(0, 256, (rows, columns, *channels)).astype(np.uint8)
