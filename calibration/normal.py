@@ -7,7 +7,8 @@ made of all of them, in as many entries: new good parts score as those held out 
 
 Bits of the stem tell of brightness and edges as they are. That says most on parts that come in one
 pose, of which each place knows how much these vary; parts in several poses are described without,
-unless the network has no other bits as fine.
+unless the network has no other bits as fine. What is around a patch looks different in every
+orientation: parts that turn are described without, if the rest of the bits are fine enough.
 
 What good parts alone cannot tell is told by defects drawn on them: whether the bits of a patch's
 surroundings, and those of the stem, do more good than harm, how far a map is smoothed and whether
@@ -226,10 +227,10 @@ def _without_surroundings(whole: _Tried, detail: _Tried, rather_without: bool) -
     """
     if not whole.separation:
         return rather_without, "as usual of parts that come like this"
-    ways = [(whole, "with bits of surroundings"), (detail, "without bits of surroundings")]
-    (usual, usually), (other, otherwise) = reversed(ways) if rather_without else ways
-    changed, reason = _preferred(usual, usually, other, otherwise.split()[0])
-    return changed != rather_without, reason
+    if rather_without:
+        needed, reason = _preferred(detail, "without bits of surroundings", whole, "with")
+        return not needed, reason
+    return _preferred(whole, "with bits of surroundings", detail, "without")
 
 
 class _Tried:

@@ -167,9 +167,9 @@ def _first_at(distance, bank, entries, panels, lanes, fine, coarse):
 
 @inlined
 def _apart(codes, entry, first):
-    apart = 0
+    apart = np.int64(0)
     for word in range(codes.size):
-        apart += population_count(codes[word] ^ entry[first + word])
+        apart += np.int64(population_count(codes[word] ^ entry[first + word]))
     return apart
 
 
