@@ -1,6 +1,6 @@
 """Shrinking a picture: each pixel becomes the mean of the area that it covers in the larger one.
 
-What OpenCV calls INTER_AREA, in a quarter to a seventh of its time for colour unless the factors
+What OpenCV calls INTER_AREA, in a seventh to a ninth of its time for colour unless the factors
 are whole. A camera's picture is mostly larger than what the network reads, and to shrink one of
 1280 x 960 pixels took longer than the network.
 
