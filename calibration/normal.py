@@ -114,13 +114,16 @@ class NormalSettings:
         places = pose.window > 0 or not pose.turned
         return Steps(self.usual_smoothing, places if self.places is None else self.places)
 
-    def with_stem(self, pose: Pose, words: PatchWords) -> tuple[bool, str]:
-        """Whether patches of parts that come like this have bits of the stem, and why."""
+    def with_stem(self, pose: Pose, fine: bool) -> tuple[bool, str]:
+        """Whether patches of parts that come like this have bits of the stem, and why.
+
+        ``fine`` as of :class:`PatchWords`.
+        """
         if self.stem is not None:
             return self.stem, "as asked for"
         if pose.window > 0 and not pose.turned:
             return True, "parts come in one pose"
-        if not words.fine:
+        if not fine:
             return True, "parts come in several poses, but nothing else tells of as small places"
         return False, "parts come in several poses"
 
@@ -202,7 +205,7 @@ def describe(
             folds, tried = detail_folds, without
     with_stem = False
     if words.stem:
-        with_stem, reasons["stem"] = settings.with_stem(pose, words)
+        with_stem, reasons["stem"] = settings.with_stem(pose, words.fine)
     if with_stem:
         stem_folds = dealt_out(0, words.detail if detail_only else None)
         seen = _Tried(stem_folds.unseen(pose), steps, pose)

@@ -26,7 +26,7 @@ from calibration.good_images import GoodFolder
 from calibration.images import list_images, read_image
 from calibration.memory_bank import choose_bank
 from calibration.metrics import auroc
-from calibration.normal import NormalSettings, PatchWords
+from calibration.normal import NormalSettings
 from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
 from calibration.preparation import Preparation, Roi
 from calibration.progress import Progress
@@ -270,7 +270,7 @@ class _Candidate:
             return float(np.median(judges[ONE_WAY_ROUND].plain_scores(learnt.plain_turned)))
 
         pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
-        with_stem, _ = self.forced.with_stem(pose, PatchWords.of(self.setup.network))
+        with_stem, _ = self.forced.with_stem(pose, self.setup.network.is_fine)
         if with_stem and learnt is not self:
             seen, judge = self, _Judge(self, pose, seed)
         else:

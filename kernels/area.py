@@ -210,22 +210,14 @@ def _sum_of_rows(lines, top, shares, sums):
         begin += 1
     while shares[end - 1] == 0:
         end -= 1
-    if values < _LANES:
+    if values < _FOUR:
         for place in range(values):
             sums[place] = 0
             for number in range(begin, end):
                 sums[place] += shares[number] * np.float32(lines[top + number, place])
-    elif values < _FOUR:
-        for step in range(0, values, _LANES):
-            place = min(step, values - _LANES)  # the last sixteen may be summed again
-            total = all_of_sixteen(np.float32(0))
-            for number in range(begin, end):
-                at = (top + number) * pitch + place
-                total = add_share_of_bytes(total, shares[number], lines, at)
-            store_floats(sums, place, total)
     else:
         for step in range(0, values, _FOUR):
-            place = min(step, values - _FOUR)
+            place = min(step, values - _FOUR)  # the last ones may be summed again
             one = two = three = four = all_of_sixteen(np.float32(0))
             for number in range(begin, end):
                 at, share = (top + number) * pitch + place, shares[number]

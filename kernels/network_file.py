@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,29 @@ def save(path: Path, network: Network, origin: Mapping[str, Any] | None = None) 
     description, arrays = describe(network)
     manifest = {"network": description, "origin": dict(origin or {})}
     container.write(path, container.BACKBONE, manifest, arrays)
+
+
+def save_derived(
+    path: Path,
+    source: Path,
+    change: Callable[[Network], Network],
+    recipe: Mapping[str, Any],
+    source_is: str,
+) -> None:
+    """Write a network that is made of another one, named by its file.
+
+    Args:
+        path: of the new file.
+        source: the ``.bnn`` file of the other one.
+        change: makes the one of the other.
+        recipe: what is said of that in the new file.
+        source_is: under which key that file says how the other one was made.
+
+    Raises:
+        ContainerError: if the source is not a good one.
+    """
+    network, made = load_with_origin(source)
+    save(path, replace(change(network), name=path.stem), {**recipe, source_is: made})
 
 
 def load(path: Path) -> Network:

@@ -9,7 +9,7 @@ set anew: each bit is to be set on the same share of patches of many pictures as
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +40,9 @@ def export_shorter(
         ContainerError: if the file is not a good one.
         ValueError: as :func:`shorten`.
     """
-    network, made = network_file.load_with_origin(whole)
-    shorter = shorten(network, without, pictures, backend)
-    origin = {"recipe": "shorten", "without": sorted(without), "whole": made}
-    network_file.save(path, replace(shorter, name=path.stem), origin)
+    recipe = {"recipe": "shorten", "without": sorted(without)}
+    change = partial(shorten, without=without, pictures=pictures, backend=backend)
+    network_file.save_derived(path, whole, change, recipe, "whole")
 
 
 def shorten(

@@ -9,7 +9,7 @@ memory bank of them; on parts that come in one pose, whose places know how much 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +38,9 @@ def export_with_stem_bits(
         ContainerError: if the file is not a good one.
         ValueError: as :func:`with_stem_bits`.
     """
-    network, made = network_file.load_with_origin(learnt)
-    both = with_stem_bits(network, clear, pictures, backend)
-    origin = {"recipe": "stem-bits", "clear": clear, "learnt": made}
-    network_file.save(path, replace(both, name=path.stem), origin)
+    recipe = {"recipe": "stem-bits", "clear": clear}
+    change = partial(with_stem_bits, clear=clear, pictures=pictures, backend=backend)
+    network_file.save_derived(path, learnt, change, recipe, "learnt")
 
 
 def with_stem_bits(

@@ -94,14 +94,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--surroundings",
         action=argparse.BooleanOptionalAction,
         help="compare what is around a patch (stride 16), too, instead of its detail alone, which"
-        " is faster (default: on, unless drawn defects are clearly told better without)",
+        " is faster (default: on, unless drawn defects are clearly told better without; of parts"
+        " that turn, off unless they are clearly told better with, if the backbone's other bits"
+        " are fine enough: base's are)",
     )
     parser.add_argument(
         "--stem",
         action=argparse.BooleanOptionalAction,
         help="compare brightness and edges as they are, too, by bits of the network's stem, of"
-        " backbones that have them (default: on for parts that come in one pose, unless drawn"
-        " defects are clearly told better without)",
+        " backbones that have them (default: on for parts that come in one pose, and where the"
+        " backbone has no other bits as fine, unless drawn defects are clearly told better"
+        " without)",
     )
     parser.add_argument(
         "--drift",
