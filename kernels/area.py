@@ -32,6 +32,7 @@ from kernels.floats import (
     store_pixel,
     store_sixteen,
 )
+from kernels.prefetch import prefetch, rows_ahead
 from kernels.vectors import WIDE_REGISTERS, aligned
 
 _HALF = np.float32(0.5)
@@ -206,6 +207,7 @@ def _shrink(lines, down, across, channels, out):
 def _sum_of_rows(lines, top, shares, sums):
     values, pitch, top = lines.shape[1], lines.strides[0], np.int64(top)
     begin, end = 0, shares.shape[0]
+    ahead = pitch * max(shares.shape[0], rows_ahead(pitch))
     while shares[begin] == 0:
         begin += 1
     while shares[end - 1] == 0:
@@ -221,6 +223,7 @@ def _sum_of_rows(lines, top, shares, sums):
             one = two = three = four = all_of_sixteen(np.float32(0))
             for number in range(begin, end):
                 at, share = (top + number) * pitch + place, shares[number]
+                prefetch(lines, at + ahead)
                 one = add_share_of_bytes(one, share, lines, at)
                 two = add_share_of_bytes(two, share, lines, at + _LANES)
                 three = add_share_of_bytes(three, share, lines, at + 2 * _LANES)

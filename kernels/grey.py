@@ -14,6 +14,7 @@ import numpy as np
 from kernels.buffers import buffer_of
 from kernels.compiled import kernel
 from kernels.errors import ShapeError
+from kernels.prefetch import CACHE_LINE_BYTES, prefetch, rows_ahead
 
 
 def grey_of(image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray | None:
@@ -38,7 +39,11 @@ def grey_of(image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray | No
 @kernel
 def _copy_grey(lines, out):
     # lines uint8 (h, 3 * w), rows may lie apart; out uint8 (h, w)
+    values, pitch = lines.shape[1], lines.strides[0]
+    ahead = pitch * rows_ahead(pitch)
     for row in range(out.shape[0]):
+        for place in range(0, values, CACHE_LINE_BYTES):
+            prefetch(lines, row * pitch + place + ahead)
         line, target = lines[row], out[row]
         different = np.uint8(0)
         for column in range(out.shape[1]):
