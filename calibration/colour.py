@@ -13,11 +13,13 @@ def chroma(image: np.ndarray) -> float:
     """Highest less lowest channel, averaged over every eighth pixel of every eighth row.
 
     Args:
-        image: uint8 (h, w, 3).
+        image: uint8 (h, w, 3), or (h, w) grey.
 
     Returns:
         0 (grey) .. 255.
     """
+    if image.ndim == 2:
+        return 0.0
     pixels = image[::_STEP, ::_STEP]
     blue, green, red = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     high = np.maximum(np.maximum(blue, green), red)

@@ -1,4 +1,4 @@
-"""From a camera image to what the network reads: crop, resize, three channels, even light.
+"""From a camera image to what the network reads: crop, resize, even light, in colour or grey.
 
 Light is told by what a tenth of a picture is brighter than: a defect hardly moves it, as it would
 a mean, and highlights have no say, as they would in a maximum. Lamps age, and daylight comes in;
@@ -119,8 +119,12 @@ class Preparation:
         return cls(height, width, roi, input_height, input_width, light)
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """The network's input of an image; :class:`Preparer` does it again and again."""
-        return Preparer(self).prepare(image)[0]
+        """The network's input of an image, in three channels: uint8 (h, w, 3).
+
+        :class:`Preparer` does it again and again.
+        """
+        prepared = Preparer(self).prepare(image)[0]
+        return prepared if prepared.ndim == 3 else cv2.cvtColor(prepared, cv2.COLOR_GRAY2BGR)
 
     def inspected(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[slice, slice]:
         """Which rows and columns of an image are inspected, in the image's own pixels.
@@ -175,8 +179,9 @@ class Preparer:
             image: uint8 (h, w, 3) blue first, or (h, w) grey.
 
         Returns:
-            uint8 (input_height, input_width, 3), blue first, and what its brightness was multiplied
-            by. It may be a view of ``image``, and is overwritten by the next call.
+            uint8 (input_height, input_width, 3), blue first, or (input_height, input_width) if it
+            is seen to be grey; and what its brightness was multiplied by. It may be a view of
+            ``image``, and is overwritten by the next call.
 
         Raises:
             ImageMismatch: if the image is not of the size that the model was taught on.
@@ -187,8 +192,7 @@ class Preparer:
         grey = cropped if cropped.ndim == 2 else self._grey_of(cropped)
         if grey is None:
             return self._lit_evenly(_resized(cropped, self._fitted), self._lit)
-        lit, gain = self._lit_evenly(_resized(grey, self._grey), self._grey_lit)
-        return cv2.cvtColor(lit, cv2.COLOR_GRAY2BGR, self._fitted), gain
+        return self._lit_evenly(_resized(grey, self._grey), self._grey_lit)
 
     def _lit_evenly(self, fitted: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, float]:
         wanted = self._preparation.light

@@ -9,6 +9,11 @@ Bound. At 256 x 256 pixels and 16 inner channels the stem multiplies 128 * 128 *
 values filled to whole groups * 16, and 64 * 64 * 64 * 64 times: 26 million in bytes, at 128 per
 cycle (two instructions of 64) 0.2 million cycles; 24.6 million in 16 bits, at 21 per cycle (AVX2,
 three instructions a cycle, two for 16 products) 1.2 million.
+
+A picture without colour is read as it is: what three equal channels are multiplied with is summed
+before, in 16 bits. Rows of three values are filled to two groups of two, so that the first
+convolution takes 3.1 million products at 64 a cycle instead of 9.4 million at 128; with 16 bits
+throughout, two fifths of what colours take.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels import network as nw
-from kernels.compiled import inlined, kernel
+from kernels.compiled import implements, inlined, kernel
 from kernels.vectors import (
     LANES,
     PRODUCTS_OF_BYTES,
@@ -41,16 +46,16 @@ from kernels.vectors import (
     maximum,
     minimum,
     repeat,
+    shift_right,
     sixty4,
     splat,
-    split,
     store,
     store_vector,
 )
 
 _SUMS = 16  # 32-bit lanes of a vector of sums
 _GROUP, _INPUT, _WEIGHT = (4, np.uint8, np.int8) if PRODUCTS_OF_BYTES else (2, np.int16, np.int16)
-_GROUPS_OF_ROW = -(-9 // _GROUP)  # three pixels of three colours, filled with zeros
+_GREY_GROUP = 2
 # Sums must be many enough to hide the latency of the multiplications, and few enough to stay in
 # registers: a vector of sums is one register with AVX-512, two with AVX2, four on aarch64.
 _FINE_POSITIONS, _COARSE_POSITIONS = (16, 4) if WIDE_REGISTERS else (4, 1)
@@ -58,51 +63,74 @@ _FINE = Tile(32, _SUMS, _FINE_POSITIONS)  # of 16 channels
 _COARSE = Tile(32, _SUMS, _COARSE_POSITIONS * LANES // _SUMS)  # of 64 channels
 
 
-class Weights(NamedTuple):
-    """The stem's parameters in the order in which they are read, and its rows of scratch.
+class Coloured(NamedTuple):
+    """The first convolution's parameters in the order in which they are read, and its scratch.
 
     Attributes:
-        fine: (inner / 16, groups, 16, group): the taps of a group side by side.
-        fine_bias: int32 (inner,).
-        coarse: (channels / 64, groups, 64, group).
-        coarse_bias: int32 (channels,).
-        pixels: (3, 3 * (w + 2) + spare), rows of the picture with the column to the left.
-        inner: (2, w / 2 + spare, inner), rows of the map between the two convolutions.
+        weights: (inner / 16, groups, 16, group): the taps of a group side by side. A group's are
+            the values of a row of pixels; rows are filled to whole groups with zeros.
+        bias: int32 (inner,).
+        pixels: (3, colours * (w + 2) + spare), rows of the picture with the column to the left.
 
-    Groups are of four and ``fine`` and ``coarse`` int8, ``pixels`` and ``inner`` uint8 where
-    ``PRODUCTS_OF_BYTES``; otherwise they are of two, and all int16.
+    Groups are of four, int8 against uint8, where ``PRODUCTS_OF_BYTES``; otherwise of two, int16.
     """
 
-    fine: np.ndarray
-    fine_bias: np.ndarray
-    coarse: np.ndarray
-    coarse_bias: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
     pixels: np.ndarray
+
+
+class Grey(Coloured):
+    """The same of pictures without colour; groups are of two, int16."""
+
+
+class Weights(NamedTuple):
+    """The stem's parameters in the order in which they are read, and its scratch.
+
+    Attributes:
+        fine: of the first convolution.
+        coarse: (channels / 64, groups, 64, group), of the second, groups as in :class:`Coloured`:
+            of the taps of 16 inner channels, then of the next.
+        bias: int32 (channels,).
+        inner: (2, inner / 16, w / 2 + spare, 16), rows of the map between them.
+    """
+
+    fine: Coloured
+    coarse: np.ndarray
+    bias: np.ndarray
     inner: np.ndarray
 
 
-def lay_out(layer: nw.Stem, width: int) -> Weights:
+def lay_out(layer: nw.Stem, width: int, *, grey: bool) -> Weights:
     """Parameters and scratch for pictures of a width; inner channels are filled up with zeros."""
     fill = -len(layer.fine_bias) % _SUMS
-    fine = np.pad(layer.fine_weights, ((0, fill), (0, 0), (0, 0), (0, 0)))
+    fine = np.pad(layer.fine_weights, ((0, fill), (0, 0), (0, 0), (0, 0))).astype(np.int16)
     inner = len(fine)
-    row_fill = _GROUPS_OF_ROW * _GROUP - 9
-    fine = np.pad(fine.reshape(inner, 3, 9), ((0, 0), (0, 0), (0, row_fill)))
     coarse = np.pad(layer.coarse_weights, ((0, 0), (0, 0), (0, 0), (0, fill)))
+    coarse = coarse.reshape(-1, 2, 2, inner // _SUMS, _SUMS).transpose(0, 1, 3, 2, 4)
+    if grey:
+        fine = fine.sum(axis=3, keepdims=True, dtype=np.int16)
+    group, kind = (_GREY_GROUP, np.int16) if grey else (_GROUP, _WEIGHT)
+    colours = fine.shape[3]
+    fine = fine.reshape(inner, 3, 3 * colours)
+    fine = np.pad(fine, ((0, 0), (0, 0), (0, -3 * colours % group)))
+    spare = 2 * colours * _FINE_POSITIONS + group
     return Weights(
-        fine=_in_groups(fine.reshape(inner, -1), _SUMS),
-        fine_bias=aligned(np.pad(layer.fine_bias, (0, fill))),
-        coarse=_in_groups(coarse.reshape(layer.channels, -1), LANES),
-        coarse_bias=aligned(layer.coarse_bias),
-        pixels=np.zeros((3, 3 * (width + 2) + 6 * _FINE_POSITIONS + _GROUP), _INPUT),
-        inner=aligned(np.zeros((2, width // 2 + _FINE_POSITIONS, inner), _INPUT)),
+        fine=(Grey if grey else Coloured)(
+            weights=_in_groups(fine.reshape(inner, -1), _SUMS, group, kind),
+            bias=aligned(np.pad(layer.fine_bias, (0, fill))),
+            pixels=np.zeros((3, colours * (width + 2) + spare), np.int16 if grey else _INPUT),
+        ),
+        coarse=_in_groups(coarse.reshape(layer.channels, -1), LANES, _GROUP, _WEIGHT),
+        bias=aligned(layer.coarse_bias),
+        inner=aligned(np.zeros((2, inner // _SUMS, width // 2 + _FINE_POSITIONS, _SUMS), _INPUT)),
     )
 
 
-def _in_groups(weights: np.ndarray, lanes: int) -> np.ndarray:
+def _in_groups(weights: np.ndarray, lanes: int, group: int, kind: type) -> np.ndarray:
     outputs, taps = weights.shape
-    groups = weights.reshape(outputs // lanes, lanes, taps // _GROUP, _GROUP)
-    return aligned(groups.transpose(0, 2, 1, 3).astype(_WEIGHT))
+    groups = weights.reshape(outputs // lanes, lanes, taps // group, group)
+    return aligned(groups.transpose(0, 2, 1, 3).astype(kind))
 
 
 def _accumulator(tile: Tile, positions: int) -> Any:
@@ -114,7 +142,8 @@ def _accumulator(tile: Tile, positions: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums, values, at, step, weights, line = arguments
             vectors = tile.count // positions
-            products = ir.VectorType(ir.IntType(32 // _GROUP), _GROUP * _SUMS)
+            width = signature.args[4].dtype.bitwidth
+            products = ir.VectorType(ir.IntType(width), 32 // width * _SUMS)
             inputs = []
             for position in range(positions):
                 where = builder.add(at, builder.mul(step, ir.Constant(step.type, position)))
@@ -123,7 +152,7 @@ def _accumulator(tile: Tile, positions: int) -> Any:
                 group.align = 1
                 inputs.append(builder.bitcast(splat(builder, group, _SUMS), products))
             for number in range(vectors):
-                where = builder.add(line, ir.Constant(line.type, _GROUP * _SUMS * number))
+                where = builder.add(line, ir.Constant(line.type, products.count * number))
                 pointer = address(context, builder, signature.args[4], weights, where)
                 taps = load_vector(builder, pointer, products)
                 for position in range(positions):
@@ -165,31 +194,29 @@ _accumulate_fine, _accumulate_coarse = (
 )
 
 
-def _shifted(builder: Any, sums: Any, shift: Any, places: Sequence[int]) -> list[Any]:
+def _shifted(context: Any, builder: Any, sums: Any, shift: Any, places: Sequence[int]) -> list[Any]:
     """Some of the sums, shifted to the right."""
     by = splat(builder, shift, _SUMS)
-    return [builder.ashr(builder.extract_value(sums, place), by) for place in places]
+    some = [builder.extract_value(sums, place) for place in places]
+    return [shift_right(context, builder, value, by) for value in some]
 
 
 @intrinsic
-def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any, step: Any) -> Any:
-    """Shift, clip to 0 .. 255 and write the positions of 16 channels."""
+def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any) -> Any:
+    """Shift, clip to 0 .. 255 and write the positions of 16 channels, side by side."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, shift, inner, at, step = arguments
-        kind = ir.VectorType(ir.IntType(32 // _GROUP), _SUMS)
+        sums, shift, inner, at = arguments
+        kind = ir.VectorType(ir.IntType(signature.args[2].dtype.bitwidth), 4 * _SUMS)
         for first in range(0, _FINE_POSITIONS, 4):
-            four = _shifted(builder, sums, shift, range(first, first + 4))
-            octets = split(builder, clip_to_bytes(context, builder, four), _SUMS)
-            for place, sixteen in enumerate(octets):
-                value = builder.zext(sixteen, kind)
-                position = ir.Constant(step.type, first + place)
-                where = builder.add(at, builder.mul(step, position))
-                pointer = address(context, builder, signature.args[2], inner, where)
-                store_vector(builder, value, pointer)
+            four = _shifted(context, builder, sums, shift, range(first, first + 4))
+            values = builder.zext(clip_to_bytes(context, builder, four), kind)
+            where = builder.add(at, ir.Constant(at.type, first * _SUMS))
+            pointer = address(context, builder, signature.args[2], inner, where)
+            store_vector(builder, values, pointer)
         return context.get_dummy_value()
 
-    return types.void(_FINE, types.int32, inner, types.intp, types.intp), generate
+    return types.void(_FINE, types.int32, inner, types.intp), generate
 
 
 @intrinsic
@@ -198,7 +225,7 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift = arguments
-        values = _shifted(builder, sums, shift, range(_COARSE.count))
+        values = _shifted(context, builder, sums, shift, range(_COARSE.count))
         each = LANES // _SUMS
         parts = [
             concatenate(
@@ -216,36 +243,50 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
 
 @inlined
-def _fill_pixels(image, first, length, row, pixels):
+def _fill_pixels(image, first, length, colours, row, pixels):
     # The row of a flat picture that begins at ``first``, its leftmost pixel repeated before it.
-    for colour in range(3):
+    for colour in range(colours):
         pixels[row, colour] = image[first + colour]
-    line, target = image[first : first + length], pixels[row, 3 : 3 + length]
+    line, target = image[first : first + length], pixels[row, colours : colours + length]
     for x in range(length):
         target[x] = line[x]
 
 
-@inlined
-def _fine_row(weights, shift, row, first):
-    # pixels (3, ..), the uppermost in turn first % 3 -> inner[row]; positions beyond the width are
-    # computed from zeros or leftovers and never read.
-    pixels, inner = weights.pixels, weights.inner
-    pitch = pixels.shape[1]
-    channels = inner.shape[2]
-    width = inner.shape[1] - _FINE_POSITIONS
-    line_length = _GROUP * _SUMS
-    for group in range(weights.fine.shape[0]):
-        for column in range(0, width, _FINE_POSITIONS):
-            sums = _start_fine(weights.fine_bias, group * _SUMS)
-            line = group * weights.fine.shape[1] * line_length
-            for i in range(3):
-                at = (first + i) % 3 * pitch + 6 * column
-                for group_of_row in range(_GROUPS_OF_ROW):
-                    place = at + _GROUP * group_of_row
-                    sums = _accumulate_fine(sums, pixels, place, 6, weights.fine, line)
-                    line += line_length
-            at = (row * inner.shape[1] + column) * channels + group * _SUMS
-            _finish_fine(sums, shift, inner, at, channels)
+def _fine_row(fine: Any, shift: Any, inner: Any, row: Any, first: Any) -> None:
+    """Convolve ``fine.pixels``, the uppermost row in turn ``first % 3``, into ``inner[row]``.
+
+    Positions beyond the width are computed from zeros or leftovers and never read.
+    """
+    raise NotImplementedError
+
+
+def _row_walker(colours: int, group: int) -> Any:
+    groups_of_row = -(-3 * colours // group)
+    step, line_length = 2 * colours, group * _SUMS
+
+    def walk(fine: Any, shift: Any, inner: Any, row: Any, first: Any) -> None:
+        weights, pixels = fine.weights, fine.pixels
+        pitch = pixels.shape[1]
+        _, panels, positions, _ = inner.shape
+        width = positions - _FINE_POSITIONS
+        for panel in range(panels):
+            for column in range(0, width, _FINE_POSITIONS):
+                sums = _start_fine(fine.bias, panel * _SUMS)
+                line = panel * weights.shape[1] * line_length
+                for i in range(3):
+                    at = (first + i) % 3 * pitch + step * column
+                    for number in range(groups_of_row):
+                        place = at + group * number
+                        sums = _accumulate_fine(sums, pixels, place, step, weights, line)
+                        line += line_length
+                at = ((row * panels + panel) * positions + column) * _SUMS
+                _finish_fine(sums, shift, inner, at)
+
+    return walk
+
+
+implements(_fine_row, Coloured)(_row_walker(3, _GROUP))
+implements(_fine_row, Grey)(_row_walker(1, _GREY_GROUP))
 
 
 @kernel
@@ -253,8 +294,8 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
     """``reference.stem``, and the first block's bits of it.
 
     Args:
-        image: uint8 (h, w, 3).
-        weights: from :func:`lay_out`, for this width.
+        image: uint8 (h, w, 3), or (h, w) without colour.
+        weights: from :func:`lay_out`, for this width and such pictures.
         fine_shift: int32, bits to the right.
         coarse_shift: int32, bits to the right.
         out: int16 (h / 4, w / 4, channels), written.
@@ -264,28 +305,30 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
             its border. Empty if no block follows.
     """
     rows, columns, channels = out.shape
-    inner = weights.inner
-    pitch, depth = inner.shape[1] * inner.shape[2], inner.shape[2]
+    inner, step = weights.inner, 2 * _SUMS
+    pitch, runs = inner.shape[2] * _SUMS, 2 * inner.shape[1]
     wants_signs = signs.size > 0
-    flat, length = image.reshape(image.size), 3 * image.shape[1]
+    flat, length = image.reshape(image.size), image.size // image.shape[0]
+    colours = length // image.shape[1]
     for row in range(rows):
         for half in range(2):
             # The last picture row of one fine row is the first of the next: three take turns.
             fine_row = 2 * row + half
             for i in range(1 if fine_row else 0, 3):
                 y = 2 * fine_row + i - 1
-                _fill_pixels(flat, max(y, 0) * length, length, (y + 1) % 3, weights.pixels)
-            _fine_row(weights, fine_shift, half, 2 * fine_row)
+                place, turn = max(y, 0) * length, (y + 1) % 3
+                _fill_pixels(flat, place, length, colours, turn, weights.fine.pixels)
+            _fine_row(weights.fine, fine_shift, inner, half, 2 * fine_row)
         for panel in range(channels // LANES):
             level = load(threshold, panel * LANES)
             for column in range(0, columns, _COARSE_POSITIONS):
-                sums = _start_coarse(weights.coarse_bias, panel * LANES)
+                sums = _start_coarse(weights.bias, panel * LANES)
                 line = panel * weights.coarse.shape[1] * _GROUP * LANES
-                for i in range(2):
-                    at = i * pitch + 2 * column * depth
-                    for place in range(at, at + 2 * depth, _GROUP):
+                for run in range(runs):
+                    at = run * pitch + step * column
+                    for place in range(0, step, _GROUP):
                         sums = _accumulate_coarse(
-                            sums, inner, place, 2 * depth, weights.coarse, line
+                            sums, inner, at + place, step, weights.coarse, line
                         )
                         line += _GROUP * LANES
                 values = _finish_coarse(sums, coarse_shift)

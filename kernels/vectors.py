@@ -8,7 +8,8 @@ what                x86-64 AVX2            x86-64 AVX-512         aarch64
 ==================  =====================  =====================  =======================
 look up 16 bytes    ``pshufb``             (not used)             ``tbl1``
 (a * b + 2^14)>>15  ``pmulhrsw``           ``pmulhrsw``           ``sqrdmulh``
-sum of products     ``pmaddwd``            ``vpdpbusd`` (VNNI)    ``smull``, ``smlal``
+sum of products     ``pmaddwd``            ``vpdpbusd``,          ``smull``, ``smlal``
+                                           ``vpdpwssd`` (VNNI)
 clip to fewer bits  (LLVM's own)           ``packssdw``           (LLVM's own)
                                            ``packuswb``
 ==================  =====================  =====================  =======================
@@ -199,18 +200,19 @@ def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Va
 
 
 PRODUCTS_OF_BYTES = WIDE_REGISTERS and "avx512vnni" in host_features()
-"""Whether four products of bytes are summed by one instruction; otherwise two of 16 bits are."""
+"""Whether products can be of bytes: four of them are summed by one instruction."""
 
 
 def add_products(context: Any, builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
-    """``sums`` (i32) plus the products of ``inputs`` and ``taps``, neighbours added.
+    """``sums`` (16 x i32) plus the products of ``inputs`` and ``taps``, neighbours added.
 
-    Four neighbours a sum where :data:`PRODUCTS_OF_BYTES`: 64 x u8 times 64 x i8 on 16 x i32.
-    Otherwise two: 32 x i16 times 32 x i16 on 16 x i32.
+    Two neighbours a sum, 32 x i16 times 32 x i16; or, where :data:`PRODUCTS_OF_BYTES`, four: 64 x
+    u8 times 64 x i8.
     """
     if PRODUCTS_OF_BYTES:
         words = [builder.bitcast(value, sums.type) for value in (inputs, taps)]
-        return call(builder, "llvm.x86.avx512.vpdpbusd.512", sums.type, sums, *words)
+        name = "vpdpbusd" if inputs.type.count == 64 else "vpdpwssd"
+        return call(builder, f"llvm.x86.avx512.{name}.512", sums.type, sums, *words)
     return builder.add(sums, _multiply_pairs(context, builder, inputs, taps))
 
 
@@ -230,6 +232,18 @@ def _multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value
     return concatenate(
         builder, [call(builder, "llvm.x86.avx2.pmadd.wd", half, x, y) for x, y in pairs]
     )
+
+
+def shift_right(context: Any, builder: Builder, value: Value, by: Value) -> Value:
+    """16 x i32, each number shifted by its own distance; the sign stays."""
+    # x86 takes two instructions to shift all by the same one, for LLVM sees that it is.
+    if not _ARM and _has(context, "avx512f"):
+        return call(builder, "llvm.x86.avx512.psrav.d.512", value.type, value, by)
+    if not _ARM and _has(context, "avx2"):
+        name = "llvm.x86.avx2.psrav.d.256"
+        pairs = zip(split(builder, value, 8), split(builder, by, 8), strict=True)
+        return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
+    return builder.ashr(value, by)
 
 
 def clip_to_int16(context: Any, builder: Builder, low: Value, high: Value) -> Value:

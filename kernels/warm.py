@@ -31,7 +31,9 @@ def steps(way: str | None = None) -> Iterator[tuple[str, Callable[[], object]]]:
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     words = np.zeros((_CHANNELS, 2), np.uint64)
     distances = np.ones((_SIDE, _SIDE), np.int32)
-    yield "network", lambda: backend.executor(_every_layer(), _SIDE, _SIDE).run(image)
+    executor = backend.executor(_every_layer(), _SIDE, _SIDE)
+    yield "network", lambda: executor.run(image)
+    yield "network, grey", lambda: executor.run(image[..., 0])
     yield "picture", _every_picture
     yield "search", lambda: backend.index(words).distances([words[None]])
     blocks = [np.zeros((2, 2, 1), np.uint64), np.zeros((1, 1, 1), np.uint64)]

@@ -13,7 +13,8 @@ from tests.good_parts import draw_part
 
 
 def random_stem(rng: np.random.Generator, inner: int, channels: int) -> Stem:
-    fine = rng.integers(-40, 41, (inner, 3, 3, 3)).astype(np.int8)
+    most = int(rng.choice([40, 127]))  # three colours come to what a byte holds, or to more
+    fine = rng.integers(-most, most + 1, (inner, 3, 3, 3)).astype(np.int8)
     coarse = rng.integers(-30, 31, (channels, 2, 2, inner)).astype(np.int8)
     return Stem(
         fine_weights=fine,
@@ -45,7 +46,7 @@ def random_block(
 def random_network(seed: int, blocks: int = 4) -> Network:
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([64, 128]))
-    layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 8, 16])), channels)]
+    layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 16, 20])), channels)]
     stride = finest = 4
     for number in range(blocks):
         step = int(rng.choice([1, 1, 2])) if stride < 16 else 1

@@ -22,12 +22,14 @@ class Executor(ABC):
     def __init__(self, network: Network, height: int, width: int) -> None:
         network.check_image_size(height, width)
         self.network, self.height, self.width = network, height, width
+        self._coloured = np.empty((height, width, 3), np.uint8)
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:
         """Bits of each patch.
 
         Args:
-            image: uint8 (height, width, 3), blue first, as OpenCV has it.
+            image: uint8 (height, width, 3), blue first, as OpenCV has it; or (height, width), of
+                which the bits are those of three equal channels.
 
         Returns:
             Per grid of patches of the network, finest first, uint64 (height / spacing,
@@ -37,16 +39,24 @@ class Executor(ABC):
         Raises:
             ShapeError: if the image is not what the executor was made for.
         """
-        if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
+        size = self.height, self.width
+        if image.dtype != np.uint8 or image.shape not in (size, (*size, 3)):
             raise ShapeError(
-                f"expected a uint8 picture of shape {(self.height, self.width, 3)},"
+                f"expected a uint8 picture of shape {(*size, 3)} or {size},"
                 f" got {image.dtype} {image.shape}"
             )
-        return self._run(np.ascontiguousarray(image))
+        image = np.ascontiguousarray(image)
+        return self._run(image) if image.ndim == 3 else self._run_grey(image)
 
     @abstractmethod
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        """Run on a contiguous image of the right shape."""
+        """Run on a contiguous image in colour."""
+
+    def _run_grey(self, image: np.ndarray) -> list[np.ndarray]:
+        """Run on a contiguous image without."""
+        for channel in range(3):
+            self._coloured[..., channel] = image
+        return self._run(self._coloured)
 
 
 class Backend(ABC):

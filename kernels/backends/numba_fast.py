@@ -18,6 +18,8 @@ from kernels.network import BinaryBlock, Embedding, Network, Stem, slope_shift
 from kernels.processor import way_module
 from kernels.vectors import LANES, aligned
 
+_Stem = Callable[[np.ndarray], object]
+
 _NO_SIGNS = np.zeros((0, 0, 0), np.uint64)
 _NO_LANES = np.zeros((0, 0), np.uint64)
 
@@ -61,7 +63,13 @@ class FastExecutor(Executor):
                 self._add_embedding(layer, stream)
 
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        self._stem(image)
+        return self._run_behind(self._stem, image)
+
+    def _run_grey(self, image: np.ndarray) -> list[np.ndarray]:
+        return self._run_behind(self._grey_stem, image)
+
+    def _run_behind(self, stem: _Stem, image: np.ndarray) -> list[np.ndarray]:
+        stem(image)
         for step in self._steps:
             step()
         return self._room.codes
@@ -69,11 +77,15 @@ class FastExecutor(Executor):
     def _add_stem(self, layer: Stem, block: BinaryBlock | None) -> tuple[np.ndarray, _Signs]:
         out = aligned(np.zeros((self.height // 4, self.width // 4, layer.channels), np.int16))
         signs = _Signs(block, out.shape)
-        weights = stem.lay_out(layer, self.width)
         shifts = np.int32(layer.fine_shift), np.int32(layer.coarse_shift)
-        self._stem = lambda image: stem.stem(
-            image, weights, *shifts, out, signs.threshold, signs.border, signs.bits
-        )
+
+        def reader(*, grey: bool) -> _Stem:
+            weights = stem.lay_out(layer, self.width, grey=grey)
+            return lambda image: stem.stem(
+                image, weights, *shifts, out, signs.threshold, signs.border, signs.bits
+            )
+
+        self._stem, self._grey_stem = reader(grey=False), reader(grey=True)
         return out, signs
 
     def _add_block(

@@ -50,6 +50,22 @@ def test_same_bits_for_the_same_image(backend: Backend, seed: int) -> None:
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_one_channel_is_as_three_equal_ones(backend: Backend, seed: int) -> None:
+    network = random_network(seed, blocks=1 + seed % 3)
+    rng = np.random.default_rng(seed)
+    height, width = (network.size_multiple * int(n) for n in rng.integers(1, 5, 2))
+    executor = backend.executor(network, height, width)
+    for number in range(3):  # colour between the two finds nothing of them
+        image = _random_image(seed + number, height, width)
+        if number != 1:
+            image[...] = image[..., :1]
+        wanted = reference.run(network, image)
+        got = executor.run(image if number == 1 else image[..., 0])
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_images_that_are_not_contiguous(backend: Backend) -> None:
     network = random_network(1)
     side = 2 * network.size_multiple
