@@ -19,6 +19,8 @@ from numba import njit, typeof
 from numba.core import config, types
 from numba.extending import overload
 
+import kernels.host  # noqa: F401  Numba is to know all of the processor before the first kernel
+
 
 def _cache_folder() -> Path:
     """Below ``NUMBA_CACHE_DIR`` if that is set, else beside the sources, else the user's cache."""

@@ -61,10 +61,11 @@ class Stem:
     ``clip((sum + bias) >> shift, -32768, 32767)`` is the stream. Rounding is part of the biases.
 
     Attributes:
-        fine_weights: int8 (inner, 3, 3, 3), the last axis blue, green, red.
+        fine_weights: int8 (inner, 3, 3, 3), the last axis blue, green, red; none is -128, so that
+            two products of bytes with signs fit 16 bits.
         fine_bias: int32 (inner,).
         fine_shift: bits to the right.
-        coarse_weights: int8 (channels, 2, 2, inner).
+        coarse_weights: int8 (channels, 2, 2, inner), likewise.
         coarse_bias: int32 (channels,).
         coarse_shift: bits to the right.
     """
@@ -359,6 +360,8 @@ def _check_stem(stem: Stem, where: str) -> int:
             raise ShapeError(f"{where}: {name} is {getattr(stem, name).shape}, not {shape}")
     for name in ("fine", "coarse"):
         weights, bias = getattr(stem, f"{name}_weights"), getattr(stem, f"{name}_bias")
+        if weights.size and weights.min() == -128:
+            raise ShapeError(f"{where}: {name}_weights hold -128; they are -127 .. 127")
         reach = 255 * np.abs(weights.astype(np.int64)).reshape(len(bias), -1).sum(1)
         if (reach + np.abs(bias.astype(np.int64))).max() >= _FLOAT32_EXACT:
             raise ShapeError(f"{where}: the {name} sums may leave the range that float32 holds")

@@ -16,7 +16,6 @@ The environment variable ``EDGE_KERNELS`` forces one of them, for tests and for 
 from __future__ import annotations
 
 import os
-import platform
 from types import ModuleType
 
 from llvmlite import binding
@@ -24,7 +23,7 @@ from numba.core import config
 
 from kernels import KERNELS_VARIABLE
 from kernels.errors import BackendUnavailable
-from kernels.vectors import host_features
+from kernels.host import ARM, FEATURES
 
 WAYS = ("popcount-avx512", "lookup", "popcount-neon", "portable")
 
@@ -39,17 +38,13 @@ _WEAK_LOOKUP_CORES = ("cortex-a72", "cortex-a53", "cortex-a57", "cortex-a73")
 
 def available_ways() -> tuple[str, ...]:
     """The ways that can run here, the fastest first."""
-    machine = platform.machine().lower()
     fast: tuple[str, ...]
-    if machine in ("aarch64", "arm64"):
+    if ARM:
         lookup_first = _processor_name() not in _WEAK_LOOKUP_CORES
         fast = ("lookup", "popcount-neon") if lookup_first else ("popcount-neon", "lookup")
         return (*fast, "portable")
-    if machine in ("x86_64", "amd64"):
-        features = host_features()
-        fast = tuple(way for way, needs in _NEEDS_X86.items() if needs <= features)
-        return (*fast, "portable")
-    return ("portable",)
+    fast = tuple(way for way, needs in _NEEDS_X86.items() if needs <= FEATURES)
+    return (*fast, "portable")
 
 
 def choose_way(name: str | None = None) -> str:

@@ -1,19 +1,25 @@
 """The stem and the embedding on vectors: the integer ends of the network.
 
 Lane = output channel; a group of neighbouring inputs is broadcast from memory and multiplied with
-the weights of 16 channels, and the products of a group are summed by the same instruction: four
-bytes with VNNI (``vpdpbusd``), two numbers of 16 bits without (``pmaddwd``). Sums of a few
-positions stay in registers while the weights of a group pass by once.
+the weights of 16 channels, and the products of a group are added to their sum. Groups are of four
+bytes where a processor has an instruction for it (``vpdpbusd``, ``sdot``), or three that do the
+same (aarch64 before); elsewhere of two numbers of 16 bits (``pmaddwd``). Sums of a few positions
+stay in registers while the weights of a group pass by once.
+
+aarch64 multiplies signed bytes: inputs are kept less 128, and what that takes from the sums is in
+the biases.
 
 Bound. At 256 x 256 pixels and 16 inner channels the stem multiplies 128 * 128 * 3 rows of nine
-values filled to whole groups * 16, and 64 * 64 * 64 * 64 times: 26 million in bytes, at 128 per
-cycle (two instructions of 64) 0.2 million cycles; 24.6 million in 16 bits, at 21 per cycle (AVX2,
-three instructions a cycle, two for 16 products) 1.2 million.
+values filled to whole groups * 16, and 64 * 64 * 64 * 64 times: 26 million in bytes, which at 128
+per cycle (AVX-512, two instructions of 64) takes 0.2 million cycles, at 32 (aarch64 with dot
+products) 0.8 million, and at 8 (without) 3.3 million; 24.6 million in 16 bits, at 21 per cycle
+(AVX2, three instructions a cycle, two for 16 products) 1.2 million.
 
-A picture without colour is read as it is: what three equal channels are multiplied with is summed
-before, in 16 bits. Rows of three values are filled to two groups of two, so that the first
+A picture without colour is read as it is on x86: what three equal channels are multiplied with is
+summed before, in 16 bits. Rows of three values are filled to two groups of two, so that the first
 convolution takes 3.1 million products at 64 a cycle instead of 9.4 million at 128; with 16 bits
-throughout, two fifths of what colours take.
+throughout, two fifths of what colours take. On aarch64 products of 16 bits take so much longer that
+colours take less time.
 """
 
 from __future__ import annotations
@@ -30,7 +36,9 @@ from kernels import network as nw
 from kernels.compiled import implements, inlined, kernel
 from kernels.vectors import (
     LANES,
+    PAIRS_APART,
     PRODUCTS_OF_BYTES,
+    SIGNED_INPUTS,
     WIDE_REGISTERS,
     Tile,
     add,
@@ -40,6 +48,7 @@ from kernels.vectors import (
     clip_to_bytes,
     clip_to_int16,
     concatenate,
+    constant,
     greater,
     load,
     load_vector,
@@ -54,8 +63,22 @@ from kernels.vectors import (
 )
 
 _SUMS = 16  # 32-bit lanes of a vector of sums
-_GROUP, _INPUT, _WEIGHT = (4, np.uint8, np.int8) if PRODUCTS_OF_BYTES else (2, np.int16, np.int16)
-_GREY_GROUP = 2
+_OFFSET = 128 if SIGNED_INPUTS else 0  # what inputs are kept without
+
+
+class _Format(NamedTuple):
+    """Of what is multiplied: how many neighbours are a group, and their types."""
+
+    group: int
+    inputs: type
+    weights: type
+    offset: int
+
+
+_PAIRS = _Format(2, np.int16, np.int16, 0)
+_FOURS = _Format(4, np.int8 if SIGNED_INPUTS else np.uint8, np.int8, _OFFSET)
+_USUAL = _FOURS if PRODUCTS_OF_BYTES else _PAIRS
+_GROUP = _USUAL.group
 # Sums must be many enough to hide the latency of the multiplications, and few enough to stay in
 # registers: a vector of sums is one register with AVX-512, two with AVX2, four on aarch64.
 _FINE_POSITIONS, _COARSE_POSITIONS = (16, 4) if WIDE_REGISTERS else (4, 1)
@@ -71,17 +94,19 @@ class Coloured(NamedTuple):
             the values of a row of pixels; rows are filled to whole groups with zeros.
         bias: int32 (inner,).
         pixels: (3, colours * (w + 2) + spare), rows of the picture with the column to the left.
+        repeats: how often each value of the picture stands there: three times, or once.
 
-    Groups are of four, int8 against uint8, where ``PRODUCTS_OF_BYTES``; otherwise of two, int16.
+    Groups are of four bytes where ``PRODUCTS_OF_BYTES``; otherwise of two, int16.
     """
 
     weights: np.ndarray
     bias: np.ndarray
     pixels: np.ndarray
+    repeats: int
 
 
 class Grey(Coloured):
-    """The same of pictures without colour; groups are of two, int16."""
+    """The same, one value a pixel; groups are of two, int16."""
 
 
 class Weights(NamedTuple):
@@ -102,35 +127,51 @@ class Weights(NamedTuple):
 
 
 def lay_out(layer: nw.Stem, width: int, *, grey: bool) -> Weights:
-    """Parameters and scratch for pictures of a width; inner channels are filled up with zeros."""
+    """Parameters and scratch for pictures of a width, with or without colour.
+
+    Inner channels are filled up with zeros.
+    """
     fill = -len(layer.fine_bias) % _SUMS
     fine = np.pad(layer.fine_weights, ((0, fill), (0, 0), (0, 0), (0, 0))).astype(np.int16)
     inner = len(fine)
-    coarse = np.pad(layer.coarse_weights, ((0, 0), (0, 0), (0, 0), (0, fill)))
-    coarse = coarse.reshape(-1, 2, 2, inner // _SUMS, _SUMS).transpose(0, 1, 3, 2, 4)
-    if grey:
+    kind, form = (Grey, _PAIRS) if grey and not SIGNED_INPUTS else (Coloured, _USUAL)
+    if kind is Grey:
         fine = fine.sum(axis=3, keepdims=True, dtype=np.int16)
-    group, kind = (_GREY_GROUP, np.int16) if grey else (_GROUP, _WEIGHT)
     colours = fine.shape[3]
     fine = fine.reshape(inner, 3, 3 * colours)
-    fine = np.pad(fine, ((0, 0), (0, 0), (0, -3 * colours % group)))
-    spare = 2 * colours * _FINE_POSITIONS + group
+    fine = np.pad(fine, ((0, 0), (0, 0), (0, -3 * colours % form.group))).reshape(inner, -1)
+    spare = 2 * colours * _FINE_POSITIONS + form.group
+    coarse = np.pad(layer.coarse_weights, ((0, 0), (0, 0), (0, 0), (0, fill)))
+    coarse = coarse.reshape(-1, 2, 2, inner // _SUMS, _SUMS).transpose(0, 1, 3, 2, 4)
+    coarse = coarse.reshape(layer.channels, -1)
     return Weights(
-        fine=(Grey if grey else Coloured)(
-            weights=_in_groups(fine.reshape(inner, -1), _SUMS, group, kind),
-            bias=aligned(np.pad(layer.fine_bias, (0, fill))),
-            pixels=np.zeros((3, colours * (width + 2) + spare), np.int16 if grey else _INPUT),
+        fine=kind(
+            weights=_in_groups(fine, _SUMS, form),
+            bias=aligned(np.pad(layer.fine_bias, (0, fill)) + _less_offset(fine, form)),
+            pixels=np.zeros((3, colours * (width + 2) + spare), form.inputs),
+            repeats=colours if grey else 1,
         ),
-        coarse=_in_groups(coarse.reshape(layer.channels, -1), LANES, _GROUP, _WEIGHT),
-        bias=aligned(layer.coarse_bias),
-        inner=aligned(np.zeros((2, inner // _SUMS, width // 2 + _FINE_POSITIONS, _SUMS), _INPUT)),
+        coarse=_in_groups(coarse, LANES, _USUAL),
+        bias=aligned(layer.coarse_bias + _less_offset(coarse, _USUAL)),
+        inner=aligned(
+            np.zeros((2, inner // _SUMS, width // 2 + _FINE_POSITIONS, _SUMS), _USUAL.inputs)
+        ),
     )
 
 
-def _in_groups(weights: np.ndarray, lanes: int, group: int, kind: type) -> np.ndarray:
+def _in_groups(weights: np.ndarray, lanes: int, form: _Format) -> np.ndarray:
     outputs, taps = weights.shape
-    groups = weights.reshape(outputs // lanes, lanes, taps // group, group)
-    return aligned(groups.transpose(0, 2, 1, 3).astype(kind))
+    groups = weights.reshape(outputs // lanes, lanes, taps // form.group, form.group)
+    groups = groups.transpose(0, 2, 1, 3).astype(form.weights)
+    if form is _FOURS and PAIRS_APART:
+        blocks = groups.reshape(*groups.shape[:2], lanes // 4, 4, 2, 2)
+        groups = blocks.swapaxes(3, 4).reshape(groups.shape)
+    return aligned(groups)
+
+
+def _less_offset(weights: np.ndarray, form: _Format) -> np.ndarray:
+    """What sums lack of inputs that are kept without the offset: int32 (outputs,)."""
+    return form.offset * weights.sum(axis=1, dtype=np.int32)
 
 
 def _accumulator(tile: Tile, positions: int) -> Any:
@@ -158,7 +199,7 @@ def _accumulator(tile: Tile, positions: int) -> Any:
                 for position in range(positions):
                     place = position * vectors + number
                     total = builder.extract_value(sums, place)
-                    total = add_products(context, builder, total, inputs[position], taps)
+                    total = add_products(builder, total, inputs[position], taps)
                     sums = builder.insert_value(sums, total, place)
             return sums
 
@@ -194,11 +235,11 @@ _accumulate_fine, _accumulate_coarse = (
 )
 
 
-def _shifted(context: Any, builder: Any, sums: Any, shift: Any, places: Sequence[int]) -> list[Any]:
+def _shifted(builder: Any, sums: Any, shift: Any, places: Sequence[int]) -> list[Any]:
     """Some of the sums, shifted to the right."""
     by = splat(builder, shift, _SUMS)
     some = [builder.extract_value(sums, place) for place in places]
-    return [shift_right(context, builder, value, by) for value in some]
+    return [shift_right(builder, value, by) for value in some]
 
 
 @intrinsic
@@ -209,8 +250,11 @@ def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any
         sums, shift, inner, at = arguments
         kind = ir.VectorType(ir.IntType(signature.args[2].dtype.bitwidth), 4 * _SUMS)
         for first in range(0, _FINE_POSITIONS, 4):
-            four = _shifted(context, builder, sums, shift, range(first, first + 4))
-            values = builder.zext(clip_to_bytes(context, builder, four), kind)
+            four = _shifted(builder, sums, shift, range(first, first + 4))
+            octets = clip_to_bytes(builder, four)
+            if _OFFSET:
+                octets = builder.sub(octets, constant(octets.type, _OFFSET))
+            values = builder.zext(octets, kind)
             where = builder.add(at, ir.Constant(at.type, first * _SUMS))
             pointer = address(context, builder, signature.args[2], inner, where)
             store_vector(builder, values, pointer)
@@ -225,15 +269,12 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift = arguments
-        values = _shifted(context, builder, sums, shift, range(_COARSE.count))
+        values = _shifted(builder, sums, shift, range(_COARSE.count))
         each = LANES // _SUMS
         parts = [
             concatenate(
                 builder,
-                [
-                    clip_to_int16(context, builder, *values[i : i + 2])
-                    for i in range(at, at + each, 2)
-                ],
+                [clip_to_int16(builder, *values[i : i + 2]) for i in range(at, at + each, 2)],
             )
             for at in range(0, _COARSE.count, each)
         ]
@@ -243,13 +284,19 @@ def _finish_coarse(typing_context: Any, sums: Any, shift: Any) -> Any:
 
 
 @inlined
-def _fill_pixels(image, first, length, colours, row, pixels):
+def _fill_pixels(image, first, length, colours, row, pixels, repeats):
     # The row of a flat picture that begins at ``first``, its leftmost pixel repeated before it.
-    for colour in range(colours):
-        pixels[row, colour] = image[first + colour]
-    line, target = image[first : first + length], pixels[row, colours : colours + length]
-    for x in range(length):
-        target[x] = line[x]
+    values = colours * repeats
+    for value in range(values):
+        pixels[row, value] = image[first + value // repeats] - _OFFSET
+    line, target = image[first : first + length], pixels[row, values : values + length * repeats]
+    if repeats == 1:
+        for x in range(length):
+            target[x] = line[x] - _OFFSET
+    else:
+        for x in range(length):
+            for channel in range(3):
+                target[3 * x + channel] = line[x] - _OFFSET
 
 
 def _fine_row(fine: Any, shift: Any, inner: Any, row: Any, first: Any) -> None:
@@ -286,7 +333,7 @@ def _row_walker(colours: int, group: int) -> Any:
 
 
 implements(_fine_row, Coloured)(_row_walker(3, _GROUP))
-implements(_fine_row, Grey)(_row_walker(1, _GREY_GROUP))
+implements(_fine_row, Grey)(_row_walker(1, _PAIRS.group))
 
 
 @kernel
@@ -317,7 +364,8 @@ def stem(image, weights, fine_shift, coarse_shift, out, threshold, border, signs
             for i in range(1 if fine_row else 0, 3):
                 y = 2 * fine_row + i - 1
                 place, turn = max(y, 0) * length, (y + 1) % 3
-                _fill_pixels(flat, place, length, colours, turn, weights.fine.pixels)
+                fine = weights.fine
+                _fill_pixels(flat, place, length, colours, turn, fine.pixels, fine.repeats)
             _fine_row(weights.fine, fine_shift, inner, half, 2 * fine_row)
         for panel in range(channels // LANES):
             level = load(threshold, panel * LANES)

@@ -1,15 +1,16 @@
 """Vectors in Numba: the few types and instructions that the fast kernels are written with.
 
 LLVM's own vector operations do nearly everything (``ctpop``, ``icmp``, saturating additions) and
-are the same on every processor. Four kinds of instruction have to be called by name:
+are the same on every processor. Five kinds of instruction have to be called by name:
 
 ==================  =====================  =====================  =======================
 what                x86-64 AVX2            x86-64 AVX-512         aarch64
 ==================  =====================  =====================  =======================
 look up 16 bytes    ``pshufb``             (not used)             ``tbl1``
 (a * b + 2^14)>>15  ``pmulhrsw``           ``pmulhrsw``           ``sqrdmulh``
-sum of products     ``pmaddwd``            ``vpdpbusd``,          ``smull``, ``smlal``
-                                           ``vpdpwssd`` (VNNI)
+sum of products     ``pmaddwd``; as with   ``vpdpbusd``,          ``sdot``; or ``smull``,
+                    AVX-512 if AVX-VNNI    ``vpdpwssd`` (VNNI)    ``smlal``, ``sadalp``
+shift by a vector   ``vpsravd``            ``vpsravd``            (LLVM's own)
 clip to fewer bits  (LLVM's own)           ``packssdw``           (LLVM's own)
                                            ``packuswb``
 ==================  =====================  =====================  =======================
@@ -22,15 +23,16 @@ check nothing; :mod:`kernels.backends.numba` owns the buffers and their sizes.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
+
+from kernels.host import ARM, FEATURES
 
 LANES = 64
 """Values in a Sixty4: the output channels that make one word of bits."""
@@ -153,42 +155,26 @@ def _lanes(numbers: Any) -> ir.Constant:
 
 # Which names the processor that is compiled for has for the instructions of the table above.
 
-_ARM = platform.machine().lower() in ("aarch64", "arm64")
-
-
-def host_features() -> set[str]:
-    """What the processor that Numba compiles for can do, by LLVM's names."""
-    named = getattr(config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES, where it is set
-    if named is not None:
-        return {f[1:] for f in named.split(",") if f.startswith("+")}
-    return {name for name, present in binding.get_host_cpu_features().items() if present}
-
-
-def _has(context: Any, feature: str) -> bool:
-    """Whether the processor being compiled for has a feature, by LLVM's name of it."""
-    return f"+{feature}" in context.codegen()._tm_features.split(",")
-
-
-WIDE_REGISTERS = not _ARM and "avx512bw" in host_features()
+WIDE_REGISTERS = "avx512bw" in FEATURES
 """Whether registers have 512 bits."""
 
-REGISTER_BYTES = 16 if _ARM else 32
+REGISTER_BYTES = 16 if ARM else 32
 """Width of the registers that :func:`look_up` works on."""
 
 
 def look_up(builder: Builder, table: Value, index: Value) -> Value:
     """``table[index]`` for bytes, 16 entries repeated in each 128 bits of ``table``."""
-    if _ARM:
+    if ARM:
         return call(builder, "llvm.aarch64.neon.tbl1.v16i8", index.type, table, index)
     return call(builder, "llvm.x86.avx2.pshuf.b", index.type, table, index)
 
 
-def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Value:
-    if _ARM:
+def _multiply_rounding(builder: Builder, a: Value, b: Value) -> Value:
+    if ARM:
         name, lanes = "llvm.aarch64.neon.sqrdmulh.v8i16", 8
-    elif _has(context, "avx512bw"):
+    elif WIDE_REGISTERS:
         name, lanes = "llvm.x86.avx512.pmul.hr.sw.512", 32
-    elif _has(context, "avx2"):
+    elif "avx2" in FEATURES:
         name, lanes = "llvm.x86.avx2.pmul.hr.sw", 16
     else:
         wide = ir.VectorType(_I32, a.type.count)
@@ -199,56 +185,91 @@ def _multiply_rounding(context: Any, builder: Builder, a: Value, b: Value) -> Va
     return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
 
 
-PRODUCTS_OF_BYTES = WIDE_REGISTERS and "avx512vnni" in host_features()
-"""Whether products can be of bytes: four of them are summed by one instruction."""
+def _products_by() -> str:
+    if ARM:
+        return "sdot" if "dotprod" in FEATURES else "smull"
+    return "vpdpbusd" if ("avx512vnni" if WIDE_REGISTERS else "avxvnni") in FEATURES else "pmaddwd"
 
 
-def add_products(context: Any, builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
+PRODUCTS_BY = _products_by()
+"""The instruction that multiplies small integers."""
+
+PRODUCTS_OF_BYTES = PRODUCTS_BY != "pmaddwd"
+"""Whether four products of bytes are added to a sum at once. Otherwise two of 16 bits are."""
+
+SIGNED_INPUTS = ARM
+"""Whether the inputs of such products are signed bytes. Weights are, and none of them is -128."""
+
+PAIRS_APART = PRODUCTS_BY == "smull"
+"""Whether weights of such products lie in blocks of 16 bytes, each with the first two of the four
+of four sums and then the other two, instead of four by four."""
+
+
+def add_products(builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
     """``sums`` (16 x i32) plus the products of ``inputs`` and ``taps``, neighbours added.
 
-    Two neighbours a sum, 32 x i16 times 32 x i16; or, where :data:`PRODUCTS_OF_BYTES`, four: 64 x
-    u8 times 64 x i8.
+    Four neighbours a sum, where :data:`PRODUCTS_OF_BYTES`, of 64 bytes; or two, not on aarch64, of
+    32 x i16 each.
     """
+    if ARM:
+        return _in_parts(builder, 4, _add_products_of_bytes, sums, inputs, taps)
+    in_register = 16 if WIDE_REGISTERS else 8
     if PRODUCTS_OF_BYTES:
-        words = [builder.bitcast(value, sums.type) for value in (inputs, taps)]
-        name = "vpdpbusd" if inputs.type.count == 64 else "vpdpwssd"
-        return call(builder, f"llvm.x86.avx512.{name}.512", sums.type, sums, *words)
-    return builder.add(sums, _multiply_pairs(context, builder, inputs, taps))
+        name = "vpdpbusd" if inputs.type.count == 4 * sums.type.count else "vpdpwssd"
+        name = f"llvm.x86.avx512.{name}.{32 * in_register}"
+        inputs, taps = (builder.bitcast(value, sums.type) for value in (inputs, taps))
+
+        def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
+            return call(builder, name, some.type, some, a, b)
+    else:
+        name = "llvm.x86.avx512.pmaddw.d.512" if WIDE_REGISTERS else "llvm.x86.avx2.pmadd.wd"
+
+        def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
+            return builder.add(some, call(builder, name, some.type, a, b))
+
+    return _in_parts(builder, in_register, add, sums, inputs, taps)
 
 
-def _multiply_pairs(context: Any, builder: Builder, a: Value, b: Value) -> Value:
-    wide = ir.VectorType(_I32, a.type.count // 2)
-    if _ARM:
-        total = None
-        for parity in range(2):
-            lanes = _lanes(range(parity, a.type.count, 2))
-            x, y = (builder.sext(builder.shuffle_vector(v, v, lanes), wide) for v in (a, b))
-            total = builder.mul(x, y) if total is None else builder.add(total, builder.mul(x, y))
-        return total
-    if _has(context, "avx512bw"):
-        return call(builder, "llvm.x86.avx512.pmaddw.d.512", wide, a, b)
-    half = ir.VectorType(_I32, 8)
-    pairs = zip(split(builder, a, 16), split(builder, b, 16), strict=True)
-    return concatenate(
-        builder, [call(builder, "llvm.x86.avx2.pmadd.wd", half, x, y) for x, y in pairs]
-    )
+def _in_parts(builder: Builder, sums: int, emit: Callable[..., Value], *operands: Value) -> Value:
+    """What an instruction makes that takes so many sums, and as much of the other operands."""
+    parts = operands[0].type.count // sums
+    pieces = [split(builder, value, value.type.count // parts) for value in operands]
+    return concatenate(builder, [emit(builder, *some) for some in zip(*pieces, strict=True)])
 
 
-def shift_right(context: Any, builder: Builder, value: Value, by: Value) -> Value:
+def _add_products_of_bytes(builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
+    """Of signed bytes, four sums at once."""
+    if PRODUCTS_BY == "sdot":
+        name = "llvm.aarch64.neon.sdot.v4i32.v16i8"
+        return call(builder, name, sums.type, sums, inputs, taps)
+    # Two products fit 16 bits. The inputs are the same four for all sums.
+    wide = ir.VectorType(_I16, 8)
+    pairs = builder.bitcast(inputs, wide)
+    pairs = builder.shuffle_vector(pairs, pairs, _lanes([0] * 4 + [1] * 4))
+    apart = builder.bitcast(pairs, inputs.type)
+    halves = zip(split(builder, apart, 8), split(builder, taps, 8), strict=True)
+    one, two = (builder.mul(builder.sext(x, wide), builder.sext(w, wide)) for x, w in halves)
+    name = "llvm.aarch64.neon.saddlp.v4i32.v8i16"
+    return builder.add(sums, call(builder, name, sums.type, builder.add(one, two)))
+
+
+def shift_right(builder: Builder, value: Value, by: Value) -> Value:
     """16 x i32, each number shifted by its own distance; the sign stays."""
-    # x86 takes two instructions to shift all by the same one, for LLVM sees that it is.
-    if not _ARM and _has(context, "avx512f"):
+    if "avx2" not in FEATURES:
+        return builder.ashr(value, by)
+    # LLVM sees that all are shifted by the same, and x86 has two instructions for that.
+    if WIDE_REGISTERS:
         return call(builder, "llvm.x86.avx512.psrav.d.512", value.type, value, by)
-    if not _ARM and _has(context, "avx2"):
-        name = "llvm.x86.avx2.psrav.d.256"
-        pairs = zip(split(builder, value, 8), split(builder, by, 8), strict=True)
-        return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
-    return builder.ashr(value, by)
+
+    def shift(builder: Builder, some: Value, by: Value) -> Value:
+        return call(builder, "llvm.x86.avx2.psrav.d.256", some.type, some, by)
+
+    return _in_parts(builder, 8, shift, value, by)
 
 
-def clip_to_int16(context: Any, builder: Builder, low: Value, high: Value) -> Value:
+def clip_to_int16(builder: Builder, low: Value, high: Value) -> Value:
     """Two vectors of 16 x i32, end to end, each number clipped to what 16 bits hold."""
-    if not _ARM and _has(context, "avx512bw"):
+    if WIDE_REGISTERS:
         kind = ir.VectorType(_I16, 32)
         packed = call(builder, "llvm.x86.avx512.packssdw.512", kind, low, high)
         # It takes four of the one and four of the other by turns.
@@ -256,9 +277,9 @@ def clip_to_int16(context: Any, builder: Builder, low: Value, high: Value) -> Va
     return _clipped(builder, concatenate(builder, [low, high]), -32768, 32767, 16)
 
 
-def clip_to_bytes(context: Any, builder: Builder, values: list[Value]) -> Value:
+def clip_to_bytes(builder: Builder, values: list[Value]) -> Value:
     """Four vectors of 16 x i32, end to end, each number clipped to 0 .. 255."""
-    if not _ARM and _has(context, "avx512bw"):
+    if WIDE_REGISTERS:
         kind = ir.VectorType(_I16, 32)
         name = "llvm.x86.avx512.packssdw.512"
         pairs = [call(builder, name, kind, *values[i : i + 2]) for i in (0, 2)]
@@ -397,10 +418,10 @@ def store_bytes(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
 repeat = repeater(sixty4, types.int16)
 
 
-def _two_operands(emit: Callable[[Any, Builder, Value, Value], Value], explain: str) -> Any:
+def _two_operands(emit: Callable[[Builder, Value, Value], Value], explain: str) -> Any:
     def operation(typing_context: Any, a: Any, b: Any) -> Any:
-        def generate(context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
-            return emit(context, builder, *arguments)
+        def generate(_context: Any, builder: Builder, _signature: Any, arguments: Any) -> Value:
+            return emit(builder, *arguments)
 
         return sixty4(sixty4, sixty4), generate
 
@@ -408,14 +429,14 @@ def _two_operands(emit: Callable[[Any, Builder, Value, Value], Value], explain: 
     return intrinsic(operation)
 
 
-def _named(name: str) -> Callable[[Any, Builder, Value, Value], Value]:
-    return lambda _context, builder, a, b: call(builder, f"llvm.{name}.v64i16", _SIXTY4, a, b)
+def _named(name: str) -> Callable[[Builder, Value, Value], Value]:
+    return lambda builder, a, b: call(builder, f"llvm.{name}.v64i16", _SIXTY4, a, b)
 
 
-subtract = _two_operands(lambda _c, builder, a, b: builder.sub(a, b), "a - b, wrapping.")
-add = _two_operands(lambda _c, builder, a, b: builder.add(a, b), "a + b, wrapping.")
+subtract = _two_operands(lambda builder, a, b: builder.sub(a, b), "a - b, wrapping.")
+add = _two_operands(lambda builder, a, b: builder.add(a, b), "a + b, wrapping.")
 add_saturating = _two_operands(_named("sadd.sat"), "a + b, clipped to int16.")
-shift_left = _two_operands(lambda _c, builder, a, b: builder.shl(a, b), "a << b.")
+shift_left = _two_operands(lambda builder, a, b: builder.shl(a, b), "a << b.")
 maximum = _two_operands(_named("smax"), "The larger.")
 minimum = _two_operands(_named("smin"), "The smaller.")
 multiply_rounding = _two_operands(_multiply_rounding, "(a * b + 2**14) >> 15.")

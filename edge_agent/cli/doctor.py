@@ -73,9 +73,11 @@ def execute(arguments: argparse.Namespace) -> int:
 def _kernels() -> str:
     try:
         from kernels.processor import available_ways, choose_way
+        from kernels.vectors import PRODUCTS_BY
     except (ImportError, OSError) as error:
         return f"none: numba cannot run here ({error})"
-    return f"{choose_way()} (this processor runs {', '.join(available_ways())})"
+    ways = ", ".join(available_ways())
+    return f"{choose_way()} (this processor runs {ways}); first layer by {PRODUCTS_BY}"
 
 
 def _processor() -> str:

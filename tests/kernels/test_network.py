@@ -23,6 +23,12 @@ TOO_STEEP = np.full(128, slope_limit(1152) + 1, np.int16)
 STEEPEST = np.full(128, slope_limit(1152), np.int16)
 
 
+def _with_lowest(stem: Stem, name: str) -> Stem:
+    weights = getattr(stem, name).copy()
+    weights.flat[0] = -128
+    return replace(stem, **{name: weights})
+
+
 def test_a_file_gives_the_same_network(tmp_path: Path) -> None:
     network = random_network(5)
     network_file.save(tmp_path / "n.bnn", network, {"made": "here"})
@@ -54,6 +60,8 @@ def test_multiply_accumulates_of_a_known_network() -> None:
         ((), "must begin with a stem"),
         ((STEM, BLOCK), "has no embedding"),
         ((STEM, STEM, OUT), "a second stem"),
+        ((_with_lowest(STEM, "fine_weights"), OUT), "fine_weights hold -128"),
+        ((_with_lowest(STEM, "coarse_weights"), OUT), "coarse_weights hold -128"),
         ((STEM, random_block(RNG, 128, 128, 3, 1), OUT), "reads 128 channels of a stream of 64"),
         ((STEM, Embedding(8, OUT.levels)), "says stride 8, stands at stride 4"),
         ((STEM, replace(OUT, every=3)), "a patch every 3 positions"),

@@ -1,4 +1,4 @@
-"""The kernels as they are on an x86-64 processor with AVX2 and nothing newer.
+"""The kernels as they are on an x86-64 processor without AVX-512.
 
 Numba compiles for the processor that two variables name, and the newer ones run what it makes.
 """
@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from kernels.vectors import host_features
+from kernels.host import FEATURES
 
 AVX2 = (
     "+64bit,+cx16,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+bmi,"
@@ -20,13 +20,14 @@ AVX2 = (
 )
 
 
-def _run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", script]
+def _run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *arguments]
     environment = os.environ | variables
     return subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
 
 
 COMPARE = """
+import sys
 import numpy as np
 from kernels import reference
 from kernels.backends.numba import NumbaBackend
@@ -34,25 +35,32 @@ from kernels.processor import available_ways
 from kernels.vectors import PRODUCTS_OF_BYTES, WIDE_REGISTERS
 from tests.random_networks import random_network
 
-assert not WIDE_REGISTERS and not PRODUCTS_OF_BYTES
+assert not WIDE_REGISTERS and PRODUCTS_OF_BYTES == bool(int(sys.argv[1]))
 assert "lookup" in available_ways() and "popcount-avx512" not in available_ways()
 rng = np.random.default_rng(0)
 for seed in range(4):
     network = random_network(seed)
     sides = network.size_multiple * 3, network.size_multiple * 2
+    executor = NumbaBackend("lookup").executor(network, *sides)
     image = rng.integers(0, 256, (*sides, 3)).astype(np.uint8)
-    wanted = reference.run(network, image)
-    for got, want in zip(NumbaBackend("lookup").executor(network, *sides).run(image), wanted):
-        np.testing.assert_array_equal(got, want)
+    grey = np.repeat(image[..., :1], 3, axis=2)
+    for picture, read in ((image, image), (grey, grey[..., 0])):
+        for got, want in zip(executor.run(read), reference.run(network, picture)):
+            np.testing.assert_array_equal(got, want)
 print("the same")
 """
 
 
-@pytest.mark.skipif(
-    platform.machine() != "x86_64" or "avx2" not in host_features(), reason="needs AVX2"
-)
+@pytest.mark.skipif(platform.machine() != "x86_64" or "avx2" not in FEATURES, reason="needs AVX2")
 def test_the_same_bits_with_avx2_alone() -> None:
-    done = _run(COMPARE, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=AVX2)
+    done = _run(COMPARE, "0", NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=AVX2)
+    assert done.stdout == "the same\n", done.stderr
+
+
+@pytest.mark.skipif("avxvnni" not in FEATURES, reason="needs AVX-VNNI")
+def test_the_same_bits_with_avx2_and_products_of_bytes() -> None:
+    features = f"{AVX2},+avxvnni"
+    done = _run(COMPARE, "1", NUMBA_CPU_NAME="alderlake", NUMBA_CPU_FEATURES=features)
     assert done.stdout == "the same\n", done.stderr
 
 
@@ -73,9 +81,7 @@ print(digest.hexdigest())
 """
 
 
-@pytest.mark.skipif(
-    platform.machine() != "x86_64" or "avx2" not in host_features(), reason="needs AVX2"
-)
+@pytest.mark.skipif(platform.machine() != "x86_64" or "avx2" not in FEATURES, reason="needs AVX2")
 def test_the_same_pictures_with_avx2_alone() -> None:
     older = _run(SHRINK, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=AVX2)
     here = _run(SHRINK)
