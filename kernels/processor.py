@@ -5,7 +5,8 @@ way                   needs                                         written in
 ====================  ============================================  =========================
 ``popcount-avx512``   x86-64 with AVX-512 VPOPCNTDQ and VNNI (Ice   :mod:`.popcount_avx512`
                       Lake on, Zen 4 on)
-``lookup``            x86-64 with AVX2, or aarch64                  :mod:`.table_lookup`
+``lookup``            x86-64 with SSSE3 (twice as wide with AVX2),  :mod:`.table_lookup`
+                      or aarch64
 ``popcount-neon``     aarch64; the better one on Cortex-A72 (Pi 4)  :mod:`.popcount_neon`
 ``portable``          anything                                      :mod:`.portable`
 ====================  ============================================  =========================
@@ -31,7 +32,7 @@ _NEEDS_X86 = {
     "popcount-avx512": {
         *("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq", "avx512vnni"),
     },
-    "lookup": {"avx2", "ssse3"},
+    "lookup": {"ssse3"},
 }
 _WEAK_LOOKUP_CORES = ("cortex-a72", "cortex-a53", "cortex-a57", "cortex-a73")
 

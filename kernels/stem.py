@@ -34,6 +34,7 @@ from numba.extending import intrinsic
 
 from kernels import network as nw
 from kernels.compiled import implements, inlined, kernel
+from kernels.host import ARM
 from kernels.vectors import (
     LANES,
     PAIRS_APART,
@@ -80,8 +81,9 @@ _FOURS = _Format(4, np.int8 if SIGNED_INPUTS else np.uint8, np.int8, _OFFSET)
 _USUAL = _FOURS if PRODUCTS_OF_BYTES else _PAIRS
 _GROUP = _USUAL.group
 # Sums must be many enough to hide the latency of the multiplications, and few enough to stay in
-# registers: a vector of sums is one register with AVX-512, two with AVX2, four on aarch64.
-_FINE_POSITIONS, _COARSE_POSITIONS = (16, 4) if WIDE_REGISTERS else (4, 1)
+# registers: a vector of sums is one of 32 with AVX-512, four of 32 on aarch64, two of 16 with AVX2.
+_FINE_POSITIONS, _COARSE_POSITIONS = (16, 4) if WIDE_REGISTERS else (4 if ARM else 2, 1)
+_AT_ONCE = min(4, _FINE_POSITIONS)  # positions that are clipped and written
 _FINE = Tile(32, _SUMS, _FINE_POSITIONS)  # of 16 channels
 _COARSE = Tile(32, _SUMS, _COARSE_POSITIONS * LANES // _SUMS)  # of 64 channels
 
@@ -248,10 +250,10 @@ def _finish_fine(typing_context: Any, sums: Any, shift: Any, inner: Any, at: Any
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sums, shift, inner, at = arguments
-        kind = ir.VectorType(ir.IntType(signature.args[2].dtype.bitwidth), 4 * _SUMS)
-        for first in range(0, _FINE_POSITIONS, 4):
-            four = _shifted(builder, sums, shift, range(first, first + 4))
-            octets = clip_to_bytes(builder, four)
+        kind = ir.VectorType(ir.IntType(signature.args[2].dtype.bitwidth), _AT_ONCE * _SUMS)
+        for first in range(0, _FINE_POSITIONS, _AT_ONCE):
+            some = _shifted(builder, sums, shift, range(first, first + _AT_ONCE))
+            octets = clip_to_bytes(builder, some)
             if _OFFSET:
                 octets = builder.sub(octets, constant(octets.type, _OFFSET))
             values = builder.zext(octets, kind)

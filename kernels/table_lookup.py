@@ -1,4 +1,4 @@
-"""Counting mismatches by table lookup on pairs of pixels: x86-64 with AVX2, and aarch64.
+"""Counting mismatches by table lookup on pairs of pixels: x86-64 from SSSE3 on, and aarch64.
 
 One byte lane = one output channel; a weight is stored as the number of its nibble, a byte each. For
 the nibbles ``a0`` and ``a1`` of two neighbouring pixels, row ``a1 << 4 | a0`` of a table of 256

@@ -15,6 +15,8 @@ clip to fewer bits  (LLVM's own)           ``packssdw``           (LLVM's own)
                                            ``packuswb``
 ==================  =====================  =====================  =======================
 
+x86-64 without AVX2 (Atom) has the same on 16 bytes from SSSE3 on, but for ``vpsravd``.
+
 ``Sixty4`` is what all kernels agree on: 64 values of 16 bits, one per output channel of a word.
 LLVM splits it into as many registers as the processor needs. A ``Tile`` is a handful of vectors
 that stay in registers. Loads and stores address C-contiguous arrays by flat element number and
@@ -158,15 +160,16 @@ def _lanes(numbers: Any) -> ir.Constant:
 WIDE_REGISTERS = "avx512bw" in FEATURES
 """Whether registers have 512 bits."""
 
-REGISTER_BYTES = 16 if ARM else 32
-"""Width of the registers that :func:`look_up` works on."""
+REGISTER_BYTES = 32 if "avx2" in FEATURES else 16
+"""Width of the registers that :func:`look_up` works on, and of all others without AVX-512."""
 
 
 def look_up(builder: Builder, table: Value, index: Value) -> Value:
     """``table[index]`` for bytes, 16 entries repeated in each 128 bits of ``table``."""
     if ARM:
         return call(builder, "llvm.aarch64.neon.tbl1.v16i8", index.type, table, index)
-    return call(builder, "llvm.x86.avx2.pshuf.b", index.type, table, index)
+    name = "llvm.x86.avx2.pshuf.b" if REGISTER_BYTES == 32 else "llvm.x86.ssse3.pshuf.b.128"
+    return call(builder, name, index.type, table, index)
 
 
 def _multiply_rounding(builder: Builder, a: Value, b: Value) -> Value:
@@ -174,8 +177,10 @@ def _multiply_rounding(builder: Builder, a: Value, b: Value) -> Value:
         name, lanes = "llvm.aarch64.neon.sqrdmulh.v8i16", 8
     elif WIDE_REGISTERS:
         name, lanes = "llvm.x86.avx512.pmul.hr.sw.512", 32
-    elif "avx2" in FEATURES:
+    elif REGISTER_BYTES == 32:
         name, lanes = "llvm.x86.avx2.pmul.hr.sw", 16
+    elif "ssse3" in FEATURES:
+        name, lanes = "llvm.x86.ssse3.pmul.hr.sw.128", 8
     else:
         wide = ir.VectorType(_I32, a.type.count)
         product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
@@ -213,7 +218,7 @@ def add_products(builder: Builder, sums: Value, inputs: Value, taps: Value) -> V
     """
     if ARM:
         return _in_parts(builder, 4, _add_products_of_bytes, sums, inputs, taps)
-    in_register = 16 if WIDE_REGISTERS else 8
+    in_register = 16 if WIDE_REGISTERS else REGISTER_BYTES // 4
     if PRODUCTS_OF_BYTES:
         name = "vpdpbusd" if inputs.type.count == 4 * sums.type.count else "vpdpwssd"
         name = f"llvm.x86.avx512.{name}.{32 * in_register}"
@@ -222,7 +227,8 @@ def add_products(builder: Builder, sums: Value, inputs: Value, taps: Value) -> V
         def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
             return call(builder, name, some.type, some, a, b)
     else:
-        name = "llvm.x86.avx512.pmaddw.d.512" if WIDE_REGISTERS else "llvm.x86.avx2.pmadd.wd"
+        names = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}
+        name = f"llvm.x86.{names[in_register]}"
 
         def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
             return builder.add(some, call(builder, name, some.type, a, b))
@@ -255,7 +261,7 @@ def _add_products_of_bytes(builder: Builder, sums: Value, inputs: Value, taps: V
 
 def shift_right(builder: Builder, value: Value, by: Value) -> Value:
     """16 x i32, each number shifted by its own distance; the sign stays."""
-    if "avx2" not in FEATURES:
+    if REGISTER_BYTES < 32:
         return builder.ashr(value, by)
     # LLVM sees that all are shifted by the same, and x86 has two instructions for that.
     if WIDE_REGISTERS:
@@ -278,7 +284,7 @@ def clip_to_int16(builder: Builder, low: Value, high: Value) -> Value:
 
 
 def clip_to_bytes(builder: Builder, values: list[Value]) -> Value:
-    """Four vectors of 16 x i32, end to end, each number clipped to 0 .. 255."""
+    """Two or four vectors (four with AVX-512) of 16 x i32, end to end, clipped to 0 .. 255."""
     if WIDE_REGISTERS:
         kind = ir.VectorType(_I16, 32)
         name = "llvm.x86.avx512.packssdw.512"

@@ -20,6 +20,9 @@ AVX2 = (
 )
 
 
+SSE = "+64bit,+cx16,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2,+sse3,+ssse3"
+
+
 def _run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, *arguments]
     environment = os.environ | variables
@@ -54,6 +57,13 @@ print("the same")
 @pytest.mark.skipif(platform.machine() != "x86_64" or "avx2" not in FEATURES, reason="needs AVX2")
 def test_the_same_bits_with_avx2_alone() -> None:
     done = _run(COMPARE, "0", NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=AVX2)
+    assert done.stdout == "the same\n", done.stderr
+
+
+@pytest.mark.skipif("ssse3" not in FEATURES, reason="needs SSSE3")
+@pytest.mark.parametrize("more", ["", ",+sse4.1,+sse4.2,+popcnt,+movbe"])
+def test_the_same_bits_without_avx(more: str) -> None:
+    done = _run(COMPARE, "0", NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES=SSE + more)
     assert done.stdout == "the same\n", done.stderr
 
 
