@@ -12,8 +12,7 @@ from kernels.network import BinaryBlock, Embedding, Layer, Network, Stem, slope_
 from tests.good_parts import draw_part
 
 
-def random_stem(rng: np.random.Generator, inner: int, channels: int) -> Stem:
-    most = int(rng.choice([40, 127]))  # three colours come to what a byte holds, or to more
+def random_stem(rng: np.random.Generator, inner: int, channels: int, most: int = 40) -> Stem:
     fine = rng.integers(-most, most + 1, (inner, 3, 3, 3)).astype(np.int8)
     coarse = rng.integers(-30, 31, (channels, 2, 2, inner)).astype(np.int8)
     return Stem(
@@ -46,7 +45,8 @@ def random_block(
 def random_network(seed: int, blocks: int = 4) -> Network:
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([64, 128]))
-    layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 16, 20])), channels)]
+    most = int(rng.choice([40, 127]))  # three colours come to what a byte holds, or to more
+    layers: list[Layer] = [random_stem(rng, int(rng.choice([4, 16, 20])), channels, most)]
     stride = finest = 4
     for number in range(blocks):
         step = int(rng.choice([1, 1, 2])) if stride < 16 else 1
