@@ -23,8 +23,8 @@ _READ, _KEEP, _DATA = 0, 3, 1
 
 @inlined
 def rows_ahead(pitch: Any) -> Any:
-    """How many rows of so many bytes are far enough ahead."""
-    return 1 + _AHEAD_BYTES // pitch
+    """How many rows, so many bytes apart, are far enough ahead; they may lie upside down."""
+    return 1 + _AHEAD_BYTES // max(abs(pitch), 1)
 
 
 @intrinsic

@@ -71,6 +71,14 @@ def test_a_part_of_a_picture(view) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_array_equal(shrink(part, 19, 23), shrink(part.copy(), 19, 23))
 
 
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_rows_that_lie_upside_down_or_are_all_the_same(channels: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(4).integers(0, 256, (60, 90, *channels)).astype(np.uint8)
+    same = np.broadcast_to(noise[0], noise.shape)
+    for image in (noise[::-1], same):
+        np.testing.assert_array_equal(shrink(image, 41, 37), shrink(image.copy(), 41, 37))
+
+
 def test_a_buffer_is_written_and_has_to_fit() -> None:
     image = np.random.default_rng(2).integers(0, 256, (30, 40, 3)).astype(np.uint8)
     buffer = np.empty((19, 23, 3), np.uint8)

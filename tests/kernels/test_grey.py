@@ -40,6 +40,12 @@ def test_a_part_of_a_picture_and_a_buffer() -> None:
     np.testing.assert_array_equal(buffer, plane[5:25, 10:40])
 
 
+def test_rows_that_lie_upside_down_or_are_all_the_same() -> None:
+    picture = np.stack([_grey(30, 50)] * 3, axis=2)
+    for image in (picture[::-1], np.broadcast_to(picture[0], picture.shape)):
+        np.testing.assert_array_equal(grey_of(image), image[..., 0])
+
+
 @pytest.mark.parametrize(
     ("image", "out"),
     [
