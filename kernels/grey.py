@@ -14,7 +14,8 @@ import numpy as np
 from kernels.buffers import buffer_of
 from kernels.compiled import kernel
 from kernels.errors import ShapeError
-from kernels.prefetch import CACHE_LINE_BYTES, prefetch, rows_ahead
+from kernels.host import CACHE_LINE_BYTES
+from kernels.prefetch import prefetch, rows_ahead
 
 
 def grey_of(image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from numba.core.codegen import get_host_cpu_features
 from numba.core.registry import cpu_target
 
 ARM = platform.machine().lower() in ("aarch64", "arm64")
+CACHE_LINE_BYTES = 64
 
 _HARDWARE = 16  # AT_HWCAP of Linux's auxiliary vector
 _DOT_PRODUCTS = 1 << 20  # HWCAP_ASIMDDP: Cortex-A76 (Pi 5), A78AE (Jetson Orin), not A72 (Pi 4)

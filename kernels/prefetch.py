@@ -11,12 +11,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernels.compiled import inlined
+from kernels.vectors import address, call
 
-CACHE_LINE_BYTES = 64
 _AHEAD_BYTES = 2048
 _READ, _KEEP, _DATA = 0, 3, 1
 
@@ -29,19 +28,15 @@ def rows_ahead(pitch: Any) -> Any:
 
 @intrinsic
 def prefetch(typing_context: Any, array: Any, place: Any) -> Any:
-    """Have the line fetched that lies so many bytes after an array's first.
+    """Have the line fetched that lies so many bytes after the first of a uint8 array.
 
     It may lie outside the array: then this does nothing.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, place = arguments
-        number, octets = ir.IntType(32), ir.IntType(8).as_pointer()
-        data = context.make_array(signature.args[0])(context, builder, array).data
-        where = builder.gep(builder.bitcast(data, octets), [place])
-        kind = ir.FunctionType(ir.VoidType(), [octets, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [where, *(number(how) for how in (_READ, _KEEP, _DATA))])
+        where = address(context, builder, signature.args[0], *arguments)
+        how = (ir.Constant(ir.IntType(32), number) for number in (_READ, _KEEP, _DATA))
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), where, *how)
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate

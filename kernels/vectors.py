@@ -34,7 +34,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from kernels.host import ARM, FEATURES
+from kernels.host import ARM, CACHE_LINE_BYTES, FEATURES
 
 LANES = 64
 """Values in a Sixty4: the output channels that make one word of bits."""
@@ -84,9 +84,8 @@ class _VectorModel(models.PrimitiveModel):
 
 def aligned(array: np.ndarray) -> np.ndarray:
     """A C-contiguous copy that begins on a cache line, so that no vector of it straddles two."""
-    line = 64
-    room = np.zeros(array.nbytes + line, np.uint8)
-    start = -room.ctypes.data % line
+    room = np.zeros(array.nbytes + CACHE_LINE_BYTES, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE_BYTES
     copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
@@ -186,8 +185,7 @@ def _multiply_rounding(builder: Builder, a: Value, b: Value) -> Value:
         product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
         rounded = builder.add(product, constant(wide, 1 << 14))
         return builder.trunc(builder.ashr(rounded, constant(wide, 15)), a.type)
-    pairs = zip(split(builder, a, lanes), split(builder, b, lanes), strict=True)
-    return concatenate(builder, [call(builder, name, x.type, x, y) for x, y in pairs])
+    return _by_name(builder, name, lanes, a, b)
 
 
 def _products_by() -> str:
@@ -216,38 +214,42 @@ def add_products(builder: Builder, sums: Value, inputs: Value, taps: Value) -> V
     Four neighbours a sum, where :data:`PRODUCTS_OF_BYTES`, of 64 bytes; or two, not on aarch64, of
     32 x i16 each.
     """
-    if ARM:
-        return _in_parts(builder, 4, _add_products_of_bytes, sums, inputs, taps)
+    if PRODUCTS_BY == "sdot":
+        return _by_name(builder, "llvm.aarch64.neon.sdot.v4i32.v16i8", 4, sums, inputs, taps)
+    if PRODUCTS_BY == "smull":
+        return _in_parts(builder, 4, _add_products_of_pairs, sums, inputs, taps)
     in_register = 16 if WIDE_REGISTERS else REGISTER_BYTES // 4
-    if PRODUCTS_OF_BYTES:
+    if PRODUCTS_BY == "vpdpbusd":
         name = "vpdpbusd" if inputs.type.count == 4 * sums.type.count else "vpdpwssd"
         name = f"llvm.x86.avx512.{name}.{32 * in_register}"
-        inputs, taps = (builder.bitcast(value, sums.type) for value in (inputs, taps))
+        words = [builder.bitcast(value, sums.type) for value in (inputs, taps)]
+        return _by_name(builder, name, in_register, sums, *words)
+    names = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}
 
-        def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
-            return call(builder, name, some.type, some, a, b)
-    else:
-        names = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}
-        name = f"llvm.x86.{names[in_register]}"
-
-        def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
-            return builder.add(some, call(builder, name, some.type, a, b))
+    def add(builder: Builder, some: Value, a: Value, b: Value) -> Value:
+        return builder.add(some, call(builder, f"llvm.x86.{names[in_register]}", some.type, a, b))
 
     return _in_parts(builder, in_register, add, sums, inputs, taps)
 
 
-def _in_parts(builder: Builder, sums: int, emit: Callable[..., Value], *operands: Value) -> Value:
-    """What an instruction makes that takes so many sums, and as much of the other operands."""
-    parts = operands[0].type.count // sums
+def _by_name(builder: Builder, name: str, lanes: int, *operands: Value) -> Value:
+    """An LLVM intrinsic that takes so many lanes of its first operand, and makes more of these."""
+
+    def emit(builder: Builder, some: Value, *others: Value) -> Value:
+        return call(builder, name, some.type, some, *others)
+
+    return _in_parts(builder, lanes, emit, *operands)
+
+
+def _in_parts(builder: Builder, lanes: int, emit: Callable[..., Value], *operands: Value) -> Value:
+    """What is made of so many lanes of the first operand, and as much of the others, at a time."""
+    parts = operands[0].type.count // lanes
     pieces = [split(builder, value, value.type.count // parts) for value in operands]
     return concatenate(builder, [emit(builder, *some) for some in zip(*pieces, strict=True)])
 
 
-def _add_products_of_bytes(builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
-    """Of signed bytes, four sums at once."""
-    if PRODUCTS_BY == "sdot":
-        name = "llvm.aarch64.neon.sdot.v4i32.v16i8"
-        return call(builder, name, sums.type, sums, inputs, taps)
+def _add_products_of_pairs(builder: Builder, sums: Value, inputs: Value, taps: Value) -> Value:
+    """Of signed bytes, four sums at once, as ``sdot`` does; taps have their pairs apart."""
     # Two products fit 16 bits. The inputs are the same four for all sums.
     wide = ir.VectorType(_I16, 8)
     pairs = builder.bitcast(inputs, wide)
@@ -265,12 +267,8 @@ def shift_right(builder: Builder, value: Value, by: Value) -> Value:
         return builder.ashr(value, by)
     # LLVM sees that all are shifted by the same, and x86 has two instructions for that.
     if WIDE_REGISTERS:
-        return call(builder, "llvm.x86.avx512.psrav.d.512", value.type, value, by)
-
-    def shift(builder: Builder, some: Value, by: Value) -> Value:
-        return call(builder, "llvm.x86.avx2.psrav.d.256", some.type, some, by)
-
-    return _in_parts(builder, 8, shift, value, by)
+        return _by_name(builder, "llvm.x86.avx512.psrav.d.512", 16, value, by)
+    return _by_name(builder, "llvm.x86.avx2.psrav.d.256", 8, value, by)
 
 
 def clip_to_int16(builder: Builder, low: Value, high: Value) -> Value:
