@@ -14,6 +14,9 @@ What good parts alone cannot tell is told by defects drawn on them: whether the 
 surroundings, and those of the stem, do more good than harm, how far a map is smoothed and whether
 places count alike. What usually is best stays, unless another way finds these defects clearly
 better.
+
+Whether surroundings are needed, and whether whole pictures drift, is looked at with all places
+alike: where each counts by what is usual there, that makes up for some of what bits do wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from calibration.folds import Folds, Unseen
 from calibration.memory_bank import MemoryBank
 from calibration.pose import Pose, choose_pose
 from calibration.progress import Progress
-from calibration.scoring import Scoring, Steps, drift
+from calibration.scoring import Scoring, Steps
 from calibration.separation import Separation
 from calibration.views import Views
 from kernels.network import Network
@@ -195,14 +198,16 @@ def describe(
     pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
     reasons = {"pose": reason, "surroundings": "as the setup has it"}
     steps, detail_only = settings.usual_steps(pose), False
-    tried = _Tried(folds.unseen(pose), steps, pose)
     if words.detail:
         detail_folds = dealt_out(words.stem, words.detail)
-        without = _Tried(detail_folds.unseen(pose), steps, pose)
+        whole, detail = (
+            _Tried(some.unseen(pose), steps.alike, pose) for some in (folds, detail_folds)
+        )
         rather_without = pose.turned and words.fine
-        detail_only, reasons["surroundings"] = _without_surroundings(tried, without, rather_without)
+        detail_only, reasons["surroundings"] = _without_surroundings(whole, detail, rather_without)
         if detail_only:
-            folds, tried = detail_folds, without
+            folds = detail_folds
+    tried = _Tried(folds.unseen(pose), steps, pose)
     with_stem = False
     if words.stem:
         with_stem, reasons["stem"] = settings.with_stem(pose, words.fine)
@@ -215,10 +220,11 @@ def describe(
         if with_stem:
             folds, tried = stem_folds, seen
     tried, reasons["map"] = _with_best_steps(tried, settings.all_steps(), pose)
-    maps, medians, usual_median, reasons["drift"] = _drifting(tried.maps, settings.drift)
-    scoring = replace(tried.scoring, usual_median=usual_median)
+    alike = _Tried(tried.unseen, tried.steps.alike, pose)
+    drifts, reasons["drift"] = _drifting(alike, settings.drift)
+    scoring, maps = tried.relative() if drifts else (tried.scoring, tried.maps)
     bank = folds.bank_of_all(pose)
-    return Normal(bank, pose, scoring, maps, medians, reasons, detail_only, with_stem)
+    return Normal(bank, pose, scoring, maps, tried.medians, reasons, detail_only, with_stem)
 
 
 def _without_surroundings(whole: _Tried, detail: _Tried, rather_without: bool) -> tuple[bool, str]:
@@ -250,19 +256,31 @@ class _Tried:
     def __init__(self, unseen: Unseen, steps: Steps, pose: Pose) -> None:
         self.unseen, self.steps = unseen, steps
         self.scoring = steps.fit(unseen.good, all_around=pose.turned)
-        self.maps = self._maps(unseen.good)
+        self.maps = _maps(self.scoring, unseen.good)
         self.separation: Separation | None = None
         if unseen.drawn:
-            drawn = np.stack([self._maps(defects).max(axis=(1, 2)) for defects in unseen.drawn])
+            maps = (_maps(self.scoring, defects) for defects in unseen.drawn)
+            drawn = np.stack([of_part.max(axis=(1, 2)) for of_part in maps])
             self.separation = Separation(self.maps.max(axis=(1, 2)), drawn, unseen.parts)
 
-    def _maps(self, distances: np.ndarray) -> np.ndarray:
-        return np.stack([self.scoring.judge(one).map for one in distances])
+    @property
+    def medians(self) -> np.ndarray:
+        """float64 (n,), of the maps."""
+        return np.median(self.maps, axis=(1, 2)).astype(np.float64)
+
+    def relative(self) -> tuple[Scoring, np.ndarray]:
+        """A scoring that allows for how far a whole picture is off, and its maps."""
+        scoring = replace(self.scoring, usual_median=float(np.median(self.maps)))
+        return scoring, _maps(scoring, self.unseen.good)
 
     @property
     def auroc(self) -> float:
         """Of drawn defects against good parts; 0 if there are none."""
         return self.separation.auroc if self.separation else 0.0
+
+
+def _maps(scoring: Scoring, distances: np.ndarray) -> np.ndarray:
+    return np.stack([scoring.judge(one).map for one in distances])
 
 
 def _with_best_steps(usual: _Tried, ways: Sequence[Steps], pose: Pose) -> tuple[_Tried, str]:
@@ -289,34 +307,20 @@ def _preferred(usual: _Tried, usually: str, other: _Tried, otherwise: str) -> tu
     return better, f"{told}, {other.auroc:.3f} {otherwise}: {verdict}"
 
 
-def _drifting(maps: np.ndarray, forced: bool | None) -> tuple[np.ndarray, np.ndarray, float, str]:
-    """Allow for pictures that are off as a whole, if they are.
-
-    Args:
-        maps: float32 (n, rows, columns), of good parts.
-        forced: what is decided.
-
-    Returns:
-        The maps, their medians before, the usual median (0 if it is not allowed for), and why.
-    """
-    medians = np.median(maps, axis=(1, 2)).astype(np.float64)
-    usual = float(np.median(maps))
-    relative = np.stack(
-        [one / drift(float(m), usual) for one, m in zip(maps, medians, strict=True)]
-    )
+def _drifting(alike: _Tried, forced: bool | None) -> tuple[bool, str]:
+    """Whether pictures are off as a whole, and why; ``alike`` with all places alike."""
     if forced is not None:
-        wanted, reason = forced, "as asked for"
-    else:
-        spread, relative_spread = (
-            float(scores.std() / scores.mean())
-            for scores in (every.max(axis=(1, 2)).astype(float) for every in (maps, relative))
-        )
-        gain = relative_spread / max(spread, 1e-9)
-        varies = float(np.log(np.maximum(medians, 1e-3)).std())
-        wanted = varies * (1 - gain) >= _DRIFT_MUST_WEIGH
-        reason = (
-            f"the medians of held-out pictures vary by {varies:.1%}, and compared with them, good"
-            f" parts spread {gain:.2f} times as much: "
-            + ("pictures drift" if wanted else "pictures are steady")
-        )
-    return (relative, medians, usual, reason) if wanted else (maps, medians, 0.0, reason)
+        return forced, "as asked for"
+    _, relative = alike.relative()
+    spread, relative_spread = (
+        float(scores.std() / scores.mean())
+        for scores in (maps.max(axis=(1, 2)).astype(float) for maps in (alike.maps, relative))
+    )
+    gain = relative_spread / max(spread, 1e-9)
+    varies = float(np.log(np.maximum(alike.medians, 1e-3)).std())
+    drifts = varies * (1 - gain) >= _DRIFT_MUST_WEIGH
+    return drifts, (
+        f"the medians of held-out pictures vary by {varies:.1%}, and compared with them, good"
+        f" parts spread {gain:.2f} times as much: "
+        + ("pictures drift" if drifts else "pictures are steady")
+    )

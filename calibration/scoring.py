@@ -4,8 +4,10 @@ Three steps, each of which good parts have to justify:
 
 - *smoothing*: a Gaussian over neighbouring patches; defects are larger than one patch.
 - *place*: good parts vary more in some places (edges, reflections, print) than in others. The map
-  is divided by the square root of what good parts show there on average: halfway between treating
-  all places alike and demanding that each be as unusual by the same factor.
+  is divided by how far most good parts come there (mean and standard deviation), and 20 bits: where
+  they hardly vary, less is a defect, but a few bits are none anywhere. How far they come all around
+  says less about each place of a part that turns: instead of 20, half as many bits again as they
+  come to anywhere.
 - *picture*: where light or focus drifts, all patches of a picture move away from the bank together.
   The map is then divided by how far the picture's median lies from the usual one, by a factor of
   1.5 at most: a part that is wrong all over stays far above any threshold.
@@ -13,19 +15,18 @@ Three steps, each of which good parts have to justify:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from kernels.anomaly_map import anomaly_map, gaussian
 from kernels.neighbourhoods import Cells
 
-_LIKELY_BITS = 3.0  # added to what is expected of a place, so that a perfect one does not rule
-_PLACE_POWER = 0.5
-_PLACE_BLUR_PATCHES = 1.5
+# Added to what is expected of a place, so that a perfect one does not rule.
+_LIKELY_BITS = 20.0
+_LIKELY_SHARE_ALL_AROUND = 1.5
 _MOST_DRIFT = 1.5
 
 
@@ -40,6 +41,11 @@ class Steps:
 
     smoothing: float
     places: bool
+
+    @property
+    def alike(self) -> Steps:
+        """The same with all places alike."""
+        return replace(self, places=False)
 
     @property
     def words(self) -> str:
@@ -132,11 +138,12 @@ def place_of(smoothed: np.ndarray, *, all_around: bool = False) -> np.ndarray:
     Returns:
         float32 (rows, columns), 1 on average.
     """
-    expected = smoothed.mean(axis=0)
+    expected = smoothed.mean(axis=0) + smoothed.std(axis=0)
+    likely = _LIKELY_BITS
     if all_around:
         ring = Cells(1, rings=True).of_grid(*expected.shape)
+        likely = _LIKELY_SHARE_ALL_AROUND * float(expected.mean())
         means = np.bincount(ring, expected.ravel()) / np.bincount(ring)
-        expected = means[ring].reshape(expected.shape).astype(np.float32)
-    expected = cv2.GaussianBlur(expected, (0, 0), _PLACE_BLUR_PATCHES)
-    expected = (expected + np.float32(_LIKELY_BITS)) ** np.float32(_PLACE_POWER)
+        expected = means[ring].reshape(expected.shape)
+    expected = expected + likely
     return (expected / expected.mean()).astype(np.float32)

@@ -28,7 +28,7 @@ from calibration.memory_bank import choose_bank
 from calibration.metrics import auroc
 from calibration.normal import NormalSettings
 from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
-from calibration.preparation import Preparation, Roi
+from calibration.preparation import Preparation, Preparer, Roi
 from calibration.progress import Progress
 from calibration.scoring import smooth
 from calibration.synthetic import in_other_light, with_defect
@@ -205,6 +205,7 @@ class _Candidate:
         network, pixels = self.setup.network, self.setup.input_pixels
         fitted = Preparation.fit(size, None, pixels, network.size_multiple, light)
         self.preparation = fitted
+        self.preparer = Preparer(fitted)
         size = fitted.input_height, fitted.input_width
         self.viewer = Viewer(network, self.backend, *size)
 
@@ -219,7 +220,7 @@ class _Candidate:
     def _timed(self, image: np.ndarray) -> list[np.ndarray]:
         self.looked_at = image
         started = time.perf_counter()
-        codes = self.viewer.upright.run(self.preparation.apply(image))
+        codes = self.viewer.upright.run(self.preparer.prepare(image)[0])
         self.ms.append(1e3 * (time.perf_counter() - started))
         return codes
 
@@ -232,7 +233,7 @@ class _Candidate:
         other = replace(
             self._cut(words, lambda codes: [cut_to(words, gather(codes))]), setup=setup, ms=[]
         )
-        other.preparation = self.preparation
+        other.preparation, other.preparer = self.preparation, self.preparer
         size = self.preparation.input_height, self.preparation.input_width
         other.viewer = Viewer(setup.network, self.backend, *size)
         for _ in self.plain:
@@ -264,10 +265,11 @@ class _Candidate:
 
         def unseen(pose: Pose) -> float:
             judges[pose] = _Judge(learnt, pose, seed)
-            return float(np.median(judges[pose].scores(learnt.plain)))
+            return float(np.median(judges[pose].plain_scores(learnt.plain)))
 
         def unseen_turned() -> float:
-            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(learnt.plain_turned)))
+            turned = [[grid] for grid in learnt.plain_turned]
+            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(turned)))
 
         pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
         with_stem, _ = self.forced.with_stem(pose, self.setup.network.is_fine)
@@ -296,10 +298,10 @@ class _Judge:
         self._scoring = steps.fit(unseen, all_around=pose.turned)
         self.ms: list[float] = []
 
-    def plain_scores(self, grids: list[np.ndarray]) -> np.ndarray:
-        """All places counting alike: of grids of any shape."""
+    def plain_scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
+        """All places counting alike: without a window, of grids of any shape."""
         sigma = self._forced.usual_smoothing
-        return np.array([smooth(self._index.distances([grid]), sigma).max() for grid in grids])
+        return np.array([smooth(self._index.distances(codes), sigma).max() for codes in pictures])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])

@@ -12,12 +12,30 @@ def test_a_place_where_good_parts_vary_counts_less() -> None:
     maps[:, :, :10] = 40
     place = place_of(maps)
     assert place.mean() == pytest.approx(1, abs=1e-5)
-    assert place[10, 1] / place[10, 18] == pytest.approx((43 / 13) ** 0.5, rel=0.01)
+    assert place[10, 1] / place[10, 18] == pytest.approx((40 + 20) / (10 + 20), rel=1e-5)
     scoring = Scoring(smoothing=0.5, place=place)
     distances = np.full((20, 20), 30)
     anomaly_map = scoring.judge(distances).map
     assert anomaly_map[10, 18] > anomaly_map[10, 1]
     np.testing.assert_allclose(anomaly_map * place, 30, rtol=1e-4)
+
+
+def test_a_place_where_few_good_parts_come_far_counts_less_too() -> None:
+    maps = np.full((10, 20, 20), 10, np.float32)
+    maps[:5, :, :10] = 40  # every second one
+    place = place_of(maps)
+    assert place[10, 1] / place[10, 18] == pytest.approx((25 + 15 + 20) / (10 + 20), rel=1e-5)
+
+
+def test_places_of_parts_that_turn_are_as_far_from_the_middle() -> None:
+    # Good parts differ by 50 bits at the top and by 10 elsewhere: turned, the top may lie anywhere.
+    maps = np.full((8, 20, 20), 10, np.float32)
+    maps[:, 0] = 50
+    place = place_of(maps, all_around=True)
+    np.testing.assert_allclose(place, np.rot90(place), rtol=1e-6)
+    # The rim has one top in four sides, and half as many bits again as are usual are added.
+    assert place[0, 9] > place[9, 9]
+    assert place[9, 9] == pytest.approx((10 + 1.5 * maps.mean()) / (2.5 * maps.mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize(("factor", "left"), [(1.0, 1.0), (1.3, 1.0), (0.8, 1.0), (3.0, 2.0)])
