@@ -6,8 +6,8 @@ Three steps, each of which good parts have to justify:
 - *place*: good parts vary more in some places (edges, reflections, print) than in others. The map
   is divided by how far most good parts come there (mean and standard deviation), and 20 bits: where
   they hardly vary, less is a defect, but a few bits are none anywhere. How far they come all around
-  says less about each place of a part that turns: instead of 20, half as many bits again as they
-  come to anywhere.
+  says less about each place of a part that turns: instead of 20, as many bits as they come to on
+  average.
 - *picture*: where light or focus drifts, all patches of a picture move away from the bank together.
   The map is then divided by how far the picture's median lies from the usual one, by a factor of
   1.5 at most: a part that is wrong all over stays far above any threshold.
@@ -24,9 +24,7 @@ import numpy as np
 from kernels.anomaly_map import anomaly_map, gaussian
 from kernels.neighbourhoods import Cells
 
-# Added to what is expected of a place, so that a perfect one does not rule.
-_LIKELY_BITS = 20.0
-_LIKELY_SHARE_ALL_AROUND = 1.5
+_LIKELY_BITS = 20.0  # added to what is expected of a place, so that a perfect one does not rule
 _MOST_DRIFT = 1.5
 
 
@@ -142,7 +140,7 @@ def place_of(smoothed: np.ndarray, *, all_around: bool = False) -> np.ndarray:
     likely = _LIKELY_BITS
     if all_around:
         ring = Cells(1, rings=True).of_grid(*expected.shape)
-        likely = _LIKELY_SHARE_ALL_AROUND * float(expected.mean())
+        likely = float(expected.mean())
         means = np.bincount(ring, expected.ravel()) / np.bincount(ring)
         expected = means[ring].reshape(expected.shape)
     expected = expected + likely

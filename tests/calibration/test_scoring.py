@@ -33,9 +33,9 @@ def test_places_of_parts_that_turn_are_as_far_from_the_middle() -> None:
     maps[:, 0] = 50
     place = place_of(maps, all_around=True)
     np.testing.assert_allclose(place, np.rot90(place), rtol=1e-6)
-    # The rim has one top in four sides, and half as many bits again as are usual are added.
+    # The rim has one top in four sides, and as many bits as are usual anywhere are added.
     assert place[0, 9] > place[9, 9]
-    assert place[9, 9] == pytest.approx((10 + 1.5 * maps.mean()) / (2.5 * maps.mean()), rel=1e-5)
+    assert place[9, 9] == pytest.approx((10 + maps.mean()) / (2 * maps.mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize(("factor", "left"), [(1.0, 1.0), (1.3, 1.0), (0.8, 1.0), (3.0, 2.0)])
