@@ -7,7 +7,7 @@ every part is a new one once, and none is spared for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from calibration.comparison import Comparison, Measure
 from calibration.memory_bank import MemoryBank
 from calibration.pose import ONE_WAY_ROUND, Pose
 from calibration.progress import Progress
-from calibration.scoring import smooth
+from calibration.scoring import smooth, strangeness
 from calibration.views import Views
 
 FOLDS = 5
@@ -98,17 +98,22 @@ class Folds:
 
     def median(self, pose: Pose) -> float:
         """Of the scores of one fold: enough to compare poses, of which some are dear."""
-        return self._median_score(self._fold(0, pose))
+        scores = [smooth(of_part, self._smoothing).max() for of_part in self._fold(0, pose)]
+        return float(np.median(scores))
 
-    def median_turned(self) -> float:
-        """The same of turned pictures, against others as they came."""
+    def medians_turned(self) -> tuple[float, float]:
+        """Of how strange pictures of one fold are, as they came and turned, to others as they came.
+
+        The latter is infinite if none is turned.
+        """
         measure = self._measure_of(0, ONE_WAY_ROUND)
-        turned = (grid for views in self._inside(0) for grid in views.turned)
-        return self._median_score(measure(grid) for grid in turned)
-
-    def _median_score(self, distances: Iterable[np.ndarray]) -> float:
-        scores = [smooth(of_part, self._smoothing).max() for of_part in distances]
-        return float(np.median(scores)) if scores else math.inf
+        turned = [measure(grid) for views in self._inside(0) for grid in views.turned]
+        strange = [
+            [strangeness(of_part, self._smoothing) for of_part in distances]
+            for distances in (self._fold(0, ONE_WAY_ROUND), turned)
+        ]
+        plain, any_way = (float(np.median(some)) if some else math.inf for some in strange)
+        return plain, any_way
 
     def unseen(self, pose: Pose) -> Unseen:
         """Of all parts, and of the defects drawn on them."""

@@ -197,7 +197,7 @@ def describe(
 
     folds = dealt_out(words.stem, None)
     asked = settings.turned if any(views.turned for views in parts) else False
-    pose, reason = choose_pose(folds.median, folds.median_turned, settings.window, asked)
+    pose, reason = choose_pose(folds.median, folds.medians_turned, settings.window, asked)
     reasons = {"pose": reason, "surroundings": "as the setup has it"}
     steps, detail_only = settings.usual_steps(pose), False
     if words.detail:

@@ -120,6 +120,14 @@ def smooth(distances: np.ndarray, sigma: float) -> np.ndarray:
     return anomaly_map(distances, gaussian(sigma), np.ones(distances.shape, np.float32))[0]
 
 
+def strangeness(distances: np.ndarray, sigma: float) -> float:
+    """Of a picture as a whole: what 99 % of its smoothed map, (rows, columns), do not exceed.
+
+    The highest value says more of one place than of the picture.
+    """
+    return float(np.quantile(smooth(distances, sigma), 0.99))
+
+
 def drift(median: float, usual_median: float) -> np.float32:
     """By what factor a picture whose map has this median lies off the usual, 1 / 1.5 to 1.5."""
     factor = median / usual_median

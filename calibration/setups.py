@@ -30,7 +30,7 @@ from calibration.normal import NormalSettings
 from calibration.pose import ONE_WAY_ROUND, Pose, choose_pose
 from calibration.preparation import Preparation, Preparer, Roi
 from calibration.progress import Progress
-from calibration.scoring import smooth
+from calibration.scoring import smooth, strangeness
 from calibration.synthetic import in_other_light, with_defect
 from calibration.views import Viewer, Views, cut_to
 from kernels.backends import Backend
@@ -263,20 +263,25 @@ class _Candidate:
         judges: dict[Pose, _Judge] = {}
         learnt = self._without_stem()
 
-        def unseen(pose: Pose) -> float:
-            judges[pose] = _Judge(learnt, pose, seed)
-            return float(np.median(judges[pose].plain_scores(learnt.plain)))
+        def judged(pose: Pose) -> _Judge:
+            if pose not in judges:
+                judges[pose] = _Judge(learnt, pose, seed)
+            return judges[pose]
 
-        def unseen_turned() -> float:
-            turned = [[grid] for grid in learnt.plain_turned]
-            return float(np.median(judges[ONE_WAY_ROUND].plain_scores(turned)))
+        def unseen(pose: Pose) -> float:
+            return float(np.median(judged(pose).plain_scores(learnt.plain)))
+
+        def unseen_turned() -> tuple[float, float]:
+            judge, turned = judged(ONE_WAY_ROUND), [[grid] for grid in learnt.plain_turned]
+            plain, any_way = (np.median(judge.strange(some)) for some in (learnt.plain, turned))
+            return float(plain), float(any_way)
 
         pose, _ = choose_pose(unseen, unseen_turned, self.forced.window, self.forced.turned)
         with_stem, _ = self.forced.with_stem(pose, self.setup.network.is_fine)
         if with_stem and learnt is not self:
             seen, judge = self, _Judge(self, pose, seed)
         else:
-            seen, judge = learnt, judges.get(pose) or _Judge(learnt, pose, seed)
+            seen, judge = learnt, judged(pose)
         found = auroc(judge.scores(seen.good), judge.scores(seen.defective))
         assert found is not None
         return Trial(self.setup, pose, found, float(np.median(self.ms) + np.median(judge.ms)))
@@ -299,9 +304,14 @@ class _Judge:
         self.ms: list[float] = []
 
     def plain_scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
-        """All places counting alike: without a window, of grids of any shape."""
+        """All places counting alike."""
         sigma = self._forced.usual_smoothing
         return np.array([smooth(self._index.distances(codes), sigma).max() for codes in pictures])
+
+    def strange(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
+        """How strange they are as a whole; without a window, of grids of any shape."""
+        sigma = self._forced.usual_smoothing
+        return np.array([strangeness(self._index.distances(codes), sigma) for codes in pictures])
 
     def scores(self, pictures: list[list[np.ndarray]]) -> np.ndarray:
         return np.array([self._score(codes) for codes in pictures])

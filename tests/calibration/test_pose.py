@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ def test_within_a_budget_turning_parts_are_tried_as_such(tmp_path: Path) -> None
 
 
 def test_what_is_forced_is_not_tried() -> None:
-    def never(*_: Pose) -> float:
+    def never(*_: Pose) -> NoReturn:
         raise AssertionError("tried")
 
     assert choose_pose(never, never, window=0, turned=False) == (ONE_WAY_ROUND, "as asked for")
@@ -115,7 +116,7 @@ def test_the_pose_follows_from_scores_of_unseen_parts(
         ONE_POSE: squares_bits,
         TURNING_IN_PLACE: rings_bits,
     }
-    pose, reason = choose_pose(scores.__getitem__, lambda: turned_bits, **forced)
+    pose, reason = choose_pose(scores.__getitem__, lambda: (100.0, turned_bits), **forced)
     assert pose == expected
     assert (f"{turned_bits:.1f} turned" in reason) == ("turned" not in forced)
     compared = f"{scores[Pose(0, pose.turned)]:.1f} compared with all there is"

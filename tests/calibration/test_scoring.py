@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.scoring import Scoring, place_of
+from calibration.scoring import Scoring, place_of, smooth, strangeness
 
 
 def test_a_place_where_good_parts_vary_counts_less() -> None:
@@ -51,3 +51,13 @@ def test_drift_is_taken_out_but_not_a_part_that_is_wrong_all_over(
     np.testing.assert_allclose(judged.map, usual * left, rtol=1e-4)
     assert judged.score == judged.map.max()
     assert judged.median == pytest.approx(factor * np.median(usual), rel=1e-5)
+
+
+def test_one_strange_place_does_not_make_a_picture_strange() -> None:
+    rng = np.random.default_rng(1)
+    usual = rng.uniform(30, 50, (60, 60))
+    odd = usual.copy()
+    odd[20:22, 30:32] = 300
+    assert smooth(odd, 1.0).max() > 3 * smooth(usual, 1.0).max()
+    assert strangeness(odd, 1.0) < 1.1 * strangeness(usual, 1.0)
+    assert strangeness(2 * usual, 1.0) == pytest.approx(2 * strangeness(usual, 1.0))
