@@ -25,7 +25,6 @@ from kernels.anomaly_map import anomaly_map, gaussian
 from kernels.neighbourhoods import Cells
 
 _LIKELY_BITS = 20.0  # added to what is expected of a place, so that a perfect one does not rule
-_MOST_DRIFT = 1.5
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,8 @@ class Scoring:
         Args:
             distances: (rows, columns) of any number type, in bits.
         """
-        result, median, highest = anomaly_map(distances, self._taps, self.place)
-        if not self.usual_median:
-            return Judgement(result, highest, median)
-        factor = drift(median, self.usual_median)
-        score = float(np.float32(highest) / factor)
-        return Judgement(np.divide(result, factor, out=result), score, median)
+        result, median, highest = anomaly_map(distances, self._taps, self.place, self.usual_median)
+        return Judgement(result, highest, median)
 
     @property
     def steps(self) -> Steps:
@@ -126,12 +121,6 @@ def strangeness(distances: np.ndarray, sigma: float) -> float:
     The highest value says more of one place than of the picture.
     """
     return float(np.quantile(smooth(distances, sigma), 0.99))
-
-
-def drift(median: float, usual_median: float) -> np.float32:
-    """By what factor a picture whose map has this median lies off the usual, 1 / 1.5 to 1.5."""
-    factor = median / usual_median
-    return np.float32(min(max(factor, 1 / _MOST_DRIFT), _MOST_DRIFT))
 
 
 def place_of(smoothed: np.ndarray, *, all_around: bool = False) -> np.ndarray:

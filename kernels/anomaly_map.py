@@ -15,6 +15,7 @@ from kernels.compiled import inlined, scratch_kernel
 from kernels.errors import ShapeError
 
 _BINS = 512
+_MOST_OFF = 1.5
 
 
 def gaussian(sigma: float) -> np.ndarray:
@@ -26,18 +27,21 @@ def gaussian(sigma: float) -> np.ndarray:
 
 
 def anomaly_map(
-    distances: np.ndarray, taps: np.ndarray, place: np.ndarray
+    distances: np.ndarray, taps: np.ndarray, place: np.ndarray, usual_median: float = 0.0
 ) -> tuple[np.ndarray, float, float]:
-    """Smooth distances, and weigh them by their place.
+    """Smooth distances, weigh them by their place, and allow for a picture that is off as a whole.
 
     Args:
         distances: (rows, columns) of any number type, none below 0.
         taps: float32, an odd number of them, as :func:`gaussian` gives them; beyond its edges, the
             map is mirrored at its outermost patches (OpenCV's ``BORDER_REFLECT_101``).
         place: float32 (rows, columns), what the result is divided by.
+        usual_median: what the result is divided by, too: how many times this its median is, between
+            1 / 1.5 and 1.5. 0 if by nothing.
 
     Returns:
-        float32 (rows, columns), its median as ``np.median`` gives it, and its highest value.
+        float32 (rows, columns); its median before the latter, as ``np.median`` gives it; and its
+        highest value.
 
     Raises:
         ShapeError: if there are no distances, or ``place`` is not of their shape.
@@ -45,12 +49,12 @@ def anomaly_map(
     if distances.ndim != 2 or not distances.size or place.shape != distances.shape:
         raise ShapeError(f"no map of distances {distances.shape} in places {place.shape}")
     out = np.empty(distances.shape, np.float32)
-    median, highest = _anomaly_map(distances, taps, place, out)
+    median, highest = _anomaly_map(distances, taps, place, usual_median, out)
     return out, median, highest
 
 
 @scratch_kernel
-def _anomaly_map(distances, taps, place, out):
+def _anomaly_map(distances, taps, place, usual_median, out):
     rows, columns = distances.shape
     reach = taps.shape[0] // 2
     pitch = columns + 2 * reach
@@ -72,7 +76,14 @@ def _anomaly_map(distances, taps, place, out):
         line, target, weight = smooth[row * pitch : row * pitch + columns], out[row], place[row]
         for column in range(columns):
             target[column] = line[column] / weight[column]
-    return _middle_and_highest(out.reshape(out.size))
+    values = out.reshape(out.size)
+    median, highest = _middle_and_highest(values)
+    if usual_median > 0:
+        off = np.float32(min(max(median / usual_median, 1 / _MOST_OFF), _MOST_OFF))
+        for patch in range(values.size):
+            values[patch] /= off
+        highest /= off
+    return median, np.float64(highest)
 
 
 @scratch_kernel
@@ -126,7 +137,7 @@ def _middle_and_highest(values):
             found += 1
     middle.sort()
     median = (np.float64(middle[below - before]) + np.float64(middle[above - before])) / 2
-    return median, np.float64(highest)
+    return median, highest
 
 
 @inlined

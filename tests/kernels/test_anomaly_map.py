@@ -37,6 +37,18 @@ def test_smoothed_weighed_and_summed_up(distances: np.ndarray, sigma: float, see
     assert highest == result.max()
 
 
+@settings(deadline=None)
+@given(_distances(), st.floats(0.5, 1e4))
+def test_a_picture_that_is_off_as_a_whole(distances: np.ndarray, usual: float) -> None:
+    place = np.ones(distances.shape, np.float32)
+    before, median, highest = anomaly_map(distances, gaussian(1.0), place)
+    result, median_before, left = anomaly_map(distances, gaussian(1.0), place, usual)
+    off = np.float32(np.clip(median / usual, 1 / 1.5, 1.5))
+    np.testing.assert_array_equal(result, before / off)
+    assert median_before == median
+    assert left == np.float32(highest) / off
+
+
 @pytest.mark.parametrize("wrong", [-1e6, float("nan"), float("inf")])
 def test_numbers_that_are_no_distances_stay_where_they_are(wrong: float) -> None:
     distances = np.full((20, 20), 7.0, np.float32)
