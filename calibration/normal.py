@@ -222,8 +222,7 @@ def describe(
         if with_stem:
             folds, tried = stem_folds, seen
     tried, reasons["map"] = _with_best_steps(tried, settings.all_steps(), pose)
-    alike = _Tried(tried.unseen, tried.steps.alike, pose)
-    drifts, reasons["drift"] = _drifting(alike, settings.drift)
+    drifts, reasons["drift"] = _drifting(tried, pose, settings.drift)
     scoring, maps = tried.relative() if drifts else (tried.scoring, tried.maps)
     bank = folds.bank_of_all(pose)
     return Normal(bank, pose, scoring, maps, tried.medians, reasons, detail_only, with_stem)
@@ -309,10 +308,11 @@ def _preferred(usual: _Tried, usually: str, other: _Tried, otherwise: str) -> tu
     return better, f"{told}, {other.auroc:.3f} {otherwise}: {verdict}"
 
 
-def _drifting(alike: _Tried, forced: bool | None) -> tuple[bool, str]:
-    """Whether pictures are off as a whole, and why; ``alike`` with all places alike."""
+def _drifting(tried: _Tried, pose: Pose, forced: bool | None) -> tuple[bool, str]:
+    """Whether pictures are off as a whole, and why."""
     if forced is not None:
         return forced, "as asked for"
+    alike = _Tried(replace(tried.unseen, drawn=[]), tried.steps.alike, pose)
     _, relative = alike.relative()
     spread, relative_spread = (
         float(scores.std() / scores.mean())
