@@ -15,7 +15,8 @@ The run is a function of its arguments: every crop is drawn from (seed, number),
 holds everything that a step depends on, so a run may be stopped at any moment and goes on from its
 last checkpoint. What is exported is the moving average of the weights, not the last step's.
 
-On a GPU, teachers, read-out and binary convolutions run in half precision, the latter exactly.
+On a GPU, and on a processor that multiplies bfloat16, teachers, read-out and binary convolutions
+run in half precision. The latter are exact, on a processor but for sums beyond 512.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import copy
 import math
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -48,7 +50,9 @@ from calibration.training.losses import ReadOut, noticing_loss, read_out_loss, r
 from calibration.training.student import Shape, Student
 from calibration.training.targets import Targets
 from calibration.training.teachers import TEACHERS
+from calibration.training.unfold import unfolded
 from kernels import network_file
+from kernels.host import FEATURES
 from kernels.network import Network
 
 
@@ -67,7 +71,8 @@ class Settings:
             crop twice.
         average_decay: of the moving average of the weights, per step.
         seed: of crops and initial weights.
-        began_as: settings of the run whose student this one began as, None if it began as none.
+        began_as: settings of the run whose student this one began as, or name and SHA-256 of a
+            backbone; None if it began as none.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -106,6 +111,36 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
+def _half_of(device: torch.device) -> torch.dtype:
+    """The numbers of half precision that a device multiplies."""
+    return torch.float16 if device.type == "cuda" else torch.bfloat16
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What a run begins as.
+
+    Attributes:
+        settings: that tell what it was.
+        checkpoint: of a run; empty if it was a backbone.
+        backbone: None if it was a run.
+    """
+
+    settings: dict[str, Any]
+    checkpoint: dict[str, Any]
+    backbone: Network | None
+
+    @classmethod
+    def read(cls, path: Path) -> _Earlier:
+        if not path.is_file():
+            checkpoint = read_checkpoint(path)
+            return cls(checkpoint["settings"], checkpoint, None)
+        backbone, origin = network_file.load_with_origin(path)
+        return cls({"backbone": backbone.name, "sha256": origin["sha256"]}, {}, backbone)
+
+
+_UNFOLDING_CROPS = 256
+
 _STATES = ("student", "read_out", "average", "targets", "optimiser")
 
 
@@ -117,8 +152,9 @@ class Distillation:
         photographs: folder with the natural images.
         teachers: folder with the teachers.
         folder: of the run; made if absent, resumed if it holds a checkpoint.
-        begin_as: folder of a run whose average this one begins with, as far as both have blocks.
-        half_precision: whether to train in mixed precision; None for where a GPU is.
+        begin_as: folder of a run whose average this one begins with, as far as both have blocks; or
+            a ``.bnn`` file, if that run is lost.
+        half_precision: whether to train in mixed precision; None for where it is faster.
 
     Raises:
         ValueError: if the folder belongs to a run with other settings, or there is nothing to begin
@@ -136,16 +172,18 @@ class Distillation:
         begin_as: Path | None = None,
         half_precision: bool | None = None,
     ) -> None:
-        earlier = None if begin_as is None else read_checkpoint(begin_as)
+        earlier = begin_as and _Earlier.read(begin_as)
         if earlier:
-            settings = replace(settings, began_as=earlier["settings"])
+            settings = replace(settings, began_as=earlier.settings)
         self.settings, self.folder = settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if half_precision is None:
-            half_precision = self.device.type == "cuda"
-        # Gradients of a mean over many patches would vanish in half precision.
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half_precision)
+            half_precision = self.device.type == "cuda" or "avx512bf16" in FEATURES
+        self._half_precision = half_precision
+        # Gradients of a mean over many patches would vanish in float16, which has few exponents.
+        scaled = half_precision and _half_of(self.device) == torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
         torch.manual_seed(settings.seed)
         self._crops = Crops(
             Photographs(photographs, folder / "cache"), settings.crop_px, settings.seed
@@ -176,21 +214,32 @@ class Distillation:
             self._restore(saved)
 
     def _begin(self) -> None:
-        # Statistics use crops beyond those of the last step.
-        batch, offset = self.settings.batch, self.settings.steps
-        steps = range(offset, offset + self.targets.STATISTICS_CROPS // batch)
-        made = (self._crops.batch(step, batch).crops for step in steps)
-        self.targets.measure(_as_input(crops, self.device) for crops in made)
-        first = _as_input(self._crops.batch(offset, batch).crops, torch.device("cpu"))
+        self._measure_targets()
+        (first,) = self._other_crops(self.settings.batch)
         self.student.stem.standardise(first)
 
-    def _begin_as(self, earlier: dict[str, Any]) -> None:
-        student = Student(Shape(**earlier["settings"]["shape"]))
-        student.load_state_dict(earlier["average"])
+    def _measure_targets(self) -> None:
+        crops = self._other_crops(self.targets.STATISTICS_CROPS)
+        self.targets.measure(batch.to(self.device) for batch in crops)
+
+    def _other_crops(self, count: int) -> Iterator[Tensor]:
+        """In batches, for statistics: beyond those of the last step."""
+        batch, offset = self.settings.batch, self.settings.steps
+        for step in range(offset, offset + count // batch):
+            yield _as_input(self._crops.batch(step, batch).crops, torch.device("cpu"))
+
+    def _begin_as(self, earlier: _Earlier) -> None:
+        if earlier.backbone:
+            self._measure_targets()
+            pictures = self._other_crops(_UNFOLDING_CROPS)
+            self.student.begin_as(unfolded(earlier.backbone, pictures))
+            return
+        student = Student(Shape(**earlier.settings["shape"]))
+        student.load_state_dict(earlier.checkpoint["average"])
         self.student.begin_as(student)
-        self.targets.load_state_dict(earlier["targets"])
+        self.targets.load_state_dict(earlier.checkpoint["targets"])
         read_out = ReadOut(student.shape.bits, self.targets.channels)
-        read_out.load_state_dict(earlier["read_out"])
+        read_out.load_state_dict(earlier.checkpoint["read_out"])
         self.read_out.begin_as(read_out)
 
     def _restore(self, saved: dict[str, Any]) -> None:
@@ -276,7 +325,8 @@ class Distillation:
         drawn = torch.from_numpy(batch.drawn).to(self.device).float()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
-        with torch.autocast(self.device.type, torch.float16, enabled=self.scaler.is_enabled()):
+        half = _half_of(self.device)
+        with torch.autocast(self.device.type, half, enabled=self._half_precision):
             with torch.no_grad():
                 said = targets(crops)
             views = [

@@ -3,7 +3,8 @@
 Every operation here has an integer twin in ``kernels.reference``; :meth:`Student.export` folds the
 trained floats into those integers. What makes the folding nearly lossless is that the forward pass
 already lives with the same limits: int8 stem weights, 8-bit stem activations, one bit per
-activation and weight in the body, a residual stream in fixed point.
+activation and weight in the body, a residual stream in fixed point. The other way round, each part
+can ``unfold`` integers (see :mod:`calibration.training.unfold`).
 
 Training a sign: the forward pass takes the sign, the backward pass pretends it was a piecewise
 parabola (Liu et al., Bi-Real Net, 2018, eq. 5). Per-channel thresholds before the sign and a
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +23,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kernels import network as nw
-from kernels.bits import pack
+from kernels.bits import pack, unpack
 
 _STEM_ACTIVATION_STEPS = 64  # per unit, in the 8-bit activations inside the stem: range 0 .. 4
 _STEM_WEIGHT_STEPS = 128  # per unit, in the int8 stem weights: range -1 .. 1
+# One unit of the fine sum is 1/128 (weight) * 1/128 (pixel); of the activation, 1/64.
+_FINE_SHIFT = 8
+_COARSE_UNITS = _STEM_WEIGHT_STEPS * _STEM_ACTIVATION_STEPS
+_COARSE_SHIFT = int(np.log2(_COARSE_UNITS // nw.STREAM_STEPS))
+_UNFOLDED_WEIGHT = 0.1  # a sign does not tell how sure it was: a few dozen steps turn it over
 
 
 @dataclass(frozen=True)
@@ -149,21 +156,38 @@ class Stem(nn.Module):
         coarse = _rounded(
             (self.coarse.weight.detach().double() * _STEM_WEIGHT_STEPS).clamp(-127, 127)
         )
-        # One unit of the fine sum is 1/128 (weight) * 1/128 (pixel); of the activation, 1/64.
-        fine_shift = 8
         fine_bias = self.fine.bias.detach().double() * 128 * 128 - 128 * fine.sum(dim=(1, 2, 3))
-        coarse_units = _STEM_WEIGHT_STEPS * _STEM_ACTIVATION_STEPS
-        coarse_shift = int(np.log2(coarse_units // nw.STREAM_STEPS))
-        coarse_bias = self.coarse.bias.detach().double() * coarse_units
+        coarse_bias = self.coarse.bias.detach().double() * _COARSE_UNITS
         return nw.Stem(
             # Training reads red first, like the teachers; the product blue first, like OpenCV.
             fine_weights=_as_integers(fine.permute(0, 2, 3, 1).flip(3), np.int8),
-            fine_bias=_as_integers(fine_bias + (1 << fine_shift >> 1), np.int32),
-            fine_shift=fine_shift,
+            fine_bias=_as_integers(fine_bias + (1 << _FINE_SHIFT >> 1), np.int32),
+            fine_shift=_FINE_SHIFT,
             coarse_weights=_as_integers(coarse.permute(0, 2, 3, 1), np.int8),
-            coarse_bias=_as_integers(coarse_bias + (1 << coarse_shift >> 1), np.int32),
-            coarse_shift=coarse_shift,
+            coarse_bias=_as_integers(coarse_bias + (1 << _COARSE_SHIFT >> 1), np.int32),
+            coarse_shift=_COARSE_SHIFT,
         )
+
+    @torch.no_grad()
+    def unfold(self, folded: nw.Stem) -> None:
+        """Undo :meth:`export`."""
+        if (folded.fine_shift, folded.coarse_shift) != (_FINE_SHIFT, _COARSE_SHIFT):
+            raise ValueError("its stem was not trained here: other shifts")
+        fine, coarse = (
+            torch.tensor(weights.astype(np.float64)).permute(0, 3, 1, 2)
+            for weights in (folded.fine_weights[..., ::-1], folded.coarse_weights)
+        )
+        fine_bias, coarse_bias = (
+            torch.tensor(bias - (1 << shift >> 1)).double()
+            for bias, shift in (
+                (folded.fine_bias, _FINE_SHIFT),
+                (folded.coarse_bias, _COARSE_SHIFT),
+            )
+        )
+        self.fine.weight.copy_(fine / _STEM_WEIGHT_STEPS)
+        self.fine.bias.copy_((fine_bias + 128 * fine.sum(dim=(1, 2, 3))) / 128 / 128)
+        self.coarse.weight.copy_(coarse / _STEM_WEIGHT_STEPS)
+        self.coarse.bias.copy_(coarse_bias / _COARSE_UNITS)
 
 
 class BinaryBlock(nn.Module):
@@ -220,6 +244,28 @@ class BinaryBlock(nn.Module):
             leak=_as_integers(self.leak.detach().double().clamp(0, 255 / 256) * 256, np.int16),
         )
 
+    @torch.no_grad()
+    def unfold(self, folded: nw.BinaryBlock) -> None:
+        """Undo :meth:`export`; the norm says that sums have a mean of 0 and a deviation of 1."""
+        signs = torch.from_numpy(unpack(folded.weights)).permute(0, 3, 1, 2)
+        steps_per_slope = 2 * nw.STREAM_STEPS * (1 << nw.slope_shift(folded.count))
+        self.threshold.copy_((torch.tensor(folded.threshold) + 0.5) / nw.STREAM_STEPS)
+        self.weight.copy_(torch.where(signs, _UNFOLDED_WEIGHT, -_UNFOLDED_WEIGHT))
+        self.norm.weight.copy_(torch.tensor(folded.slope) / steps_per_slope)
+        self.norm.bias.copy_(torch.tensor(folded.offset) / nw.STREAM_STEPS)
+        self.leak.copy_(torch.tensor(folded.leak) / 256)
+        self.norm.running_var.fill_(1 - self.norm.eps)
+
+    @torch.no_grad()
+    def normalise(self, mean: Tensor, variance: Tensor) -> None:
+        """Give the norm other statistics; what it makes of any sum stays the same."""
+        deviation = torch.sqrt(variance + self.norm.eps)
+        scale = self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
+        self.norm.bias.add_((mean - self.norm.running_mean) * scale)
+        self.norm.weight.copy_(scale * deviation)
+        self.norm.running_mean.copy_(mean)
+        self.norm.running_var.copy_(variance)
+
 
 class Embedding(nn.Module):
     """Bits of a patch: the stream averaged over 3x3, compared with learnt levels."""
@@ -242,6 +288,21 @@ class Embedding(nn.Module):
         level = self.norm.running_mean.double() + self.level.detach().double() * deviation
         steps = torch.floor(level * nw.STREAM_STEPS * 9)
         return nw.Embedding(stride=stride, levels=steps.numpy().astype(np.int32))
+
+    @torch.no_grad()
+    def unfold(self, folded: nw.Embedding) -> None:
+        """Undo :meth:`export`; the norm says that means are 0 on average, with a deviation of 1."""
+        self.level.copy_((torch.tensor(folded.levels) + 0.5) / (9 * nw.STREAM_STEPS))
+        self.norm.running_var.fill_(1 - self.norm.eps)
+
+    @torch.no_grad()
+    def normalise(self, mean: Tensor, variance: Tensor) -> None:
+        """Give the norm other statistics; the levels stay where they are on the stream."""
+        deviation = torch.sqrt(self.norm.running_var + self.norm.eps)
+        level = self.norm.running_mean + self.level * deviation
+        self.level.copy_((level - mean) / torch.sqrt(variance + self.norm.eps))
+        self.norm.running_mean.copy_(mean)
+        self.norm.running_var.copy_(variance)
 
 
 def _matched(
@@ -330,6 +391,15 @@ class Student(nn.Module):
         for embedding, learnt in zip(self.embeddings, other.embeddings, strict=True):
             if isinstance(embedding, Embedding) and isinstance(learnt, Embedding):
                 embedding.load_state_dict(learnt.state_dict())
+
+    @property
+    def parts(self) -> list[Any]:
+        """Stem, blocks and embeddings in the order of the layers that they are exported to."""
+        parts: list[nn.Module] = [self.stem]
+        for stage, embedding in zip(self.stages, self.embeddings, strict=True):
+            parts += stage
+            parts += [embedding] if isinstance(embedding, Embedding) else []
+        return parts
 
     def export(self, name: str) -> nw.Network:
         """Fold into integers."""

@@ -94,8 +94,9 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--begin-as",
         type=Path,
-        metavar="DIR",
-        help="begin with the network of another run, as far as both have the same blocks",
+        metavar="DIR|NAME.bnn",
+        help="begin with the network of another run, as far as both have the same blocks, or with a"
+        " backbone whose run is lost",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.bnn")
     parser.add_argument("--crops", type=int, default=300_000, help="training crops in all")

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from calibration import backbones
+from calibration.backbones import load_backbone
 from calibration.calibrate import calibrate
 from calibration.dataset import open_dataset
 from calibration.detector import Detector
 from calibration.errors import DatasetError
 from calibration.evaluate import evaluate
-from kernels import network_file, reference
+from kernels import container, network_file, reference
 from kernels.backends import choose
 from kernels.bits import unpack
-from kernels.network import STREAM_STEPS, Embedding, Network
+from kernels.network import STREAM_STEPS, Embedding, Network, Stem, arrays_of
 from tests.good_parts import write_dataset
 from tests.random_networks import tiny_network
 from tests.real_parts import DATA, require_module
@@ -34,6 +36,7 @@ from calibration.training.development import DevelopmentSets  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
 from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
 from calibration.training.student import Shape, Student  # noqa: E402
+from calibration.training.unfold import unfolded  # noqa: E402
 
 
 def _on_the_grid(blocks: tuple[str, str, str]) -> Student:
@@ -84,16 +87,55 @@ def test_the_exported_network_gives_the_students_bits() -> None:
     assert at_stride_16 > 0.95
 
 
-def test_half_precision_gives_the_same_bits() -> None:
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision_gives_the_same_bits(half: torch.dtype) -> None:
     student = _on_the_grid(("313", "31", "31"))
     exact = _codes(student)
-    with torch.autocast("cpu", torch.float16):
+    with torch.autocast("cpu", half):
         halved = _codes(student)
     for one, other in zip(halved, exact, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
     sum((code * torch.randn_like(code)).mean() for code in halved).backward()
     assert student.stages[0][0].weight.grad.isfinite().all()
     assert student.stages[0][0].weight.grad.any()
+
+
+@pytest.mark.parametrize("name", ["base", "small"])
+def test_a_backbone_is_unfolded_to_what_gives_its_bits(name: str) -> None:
+    backbone = load_backbone(name)
+    pictures = _pictures(4)
+    student = unfolded(backbone, [pictures])
+    again = student.export(backbone.name)
+    layers = backbone.without_stem_bits().layers
+    for one, other in zip(again.layers, layers, strict=True):
+        assert type(one) is type(other)
+        for (field, mine), (_, theirs) in zip(arrays_of(one), arrays_of(other), strict=True):
+            np.testing.assert_array_equal(mine, theirs, field)
+    # Its norms know the pictures: by the statistics of these alone it says the same of them, but
+    # for what lies between two steps of the stream and is rounded otherwise.
+    with torch.no_grad():
+        wanted = student(pictures)
+        for one, other in zip(student.train()(pictures), wanted, strict=True):
+            assert float((one == other).float().mean()) > 0.97
+
+
+def test_what_is_no_student() -> None:
+    stem, *rest = load_backbone("small").without_stem_bits().layers
+    assert isinstance(stem, Stem)
+    shifted = Network("shifted", (replace(stem, fine_shift=9), *rest))
+    with pytest.raises(ValueError, match="other shifts"):
+        unfolded(shifted, [_pictures(1)])
+    # Bits that leave before the last block of a stride.
+    early = Network("early", (stem, *rest[:2], rest[3], rest[2], *rest[4:]))
+    with pytest.raises(ValueError, match="early is no student"):
+        unfolded(early, [_pictures(1)])
+
+
+def _pictures(count: int) -> torch.Tensor:
+    rng = np.random.default_rng(5)
+    grain = [cv2.GaussianBlur(rng.normal(0, 300, (96, 96, 3)), (0, 0), 3) for _ in range(count)]
+    pictures = torch.from_numpy(np.stack(grain)).permute(0, 3, 1, 2)
+    return (pictures + 128).clamp(0, 255).round().float()
 
 
 def _student(*blocks: str, **shape: tuple[int, int, int]) -> Student:
@@ -335,6 +377,30 @@ def test_what_is_noted_stands_between_the_losses(tmp_path: Path) -> None:
     noted, losses = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
     assert noted == {"step": 40, "crops": 1280, "image_auroc": {"rings": 0.9}}
     assert losses["loss"] == 0.5
+
+
+@pytest.mark.acceptance
+def test_a_run_begins_as_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from calibration.training import distill
+
+    if not DATA.is_dir():
+        pytest.skip(f"photographs and teachers are not at {DATA}")
+    monkeypatch.setattr(distill.Targets, "STATISTICS_CROPS", 8)
+    monkeypatch.setattr(distill.shutil, "which", lambda _: None)
+    backbone = load_backbone("small")
+    shape = Shape(blocks=("3", "31", "311"), levels=(0, 1, 1))
+    settings = Settings(shape=shape, crops=16, batch=8, crop_px=32)
+    file = Path(backbones.__file__).parent / "small.bnn"
+    run = distill.Distillation(
+        settings, DATA / "natural", DATA / "teachers", tmp_path, begin_as=file
+    )
+    digest = container.read(file, container.BACKBONE).sha256
+    assert run.settings.began_as == {"backbone": "small", "sha256": digest}
+    picture = np.random.default_rng(3).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    wanted = reference.run(backbone.without_stem_bits(), picture)
+    for one, other in zip(reference.run(run.network("begun"), picture), wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert run.run()
 
 
 @pytest.mark.acceptance
