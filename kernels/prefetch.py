@@ -1,8 +1,9 @@
-"""Rows of a picture on their way to the first cache before they are read.
+"""What is read soon, on its way to the first cache before it is.
 
 A camera's picture lies in memory, or in a cache that another core wrote to, and its rows are read
-several at a time: what a processor guesses by itself comes late. One instruction a cache line asks
-for what is needed some hundred cycles later.
+several at a time. A memory bank is read once a picture, and what came between has driven it out of
+the caches, at least out of a board's small ones. What a processor guesses by itself comes late: one
+instruction a cache line asks for what is needed some hundred cycles later.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.compiled import inlined
+from kernels.host import CACHE_LINE_BYTES
 from kernels.vectors import address, call
 
 _AHEAD_BYTES = 2048
@@ -26,9 +28,17 @@ def rows_ahead(pitch: Any) -> Any:
     return 1 + _AHEAD_BYTES // max(abs(pitch), 1)
 
 
+@inlined
+def fetch(array: Any, begin: Any, end: Any) -> Any:
+    """Have all lines fetched from one place to another along the first axis of an array."""
+    inside = array.size // array.shape[0]
+    for place in range(begin * inside, end * inside, CACHE_LINE_BYTES // array.itemsize):
+        prefetch(array, place)
+
+
 @intrinsic
 def prefetch(typing_context: Any, array: Any, place: Any) -> Any:
-    """Have the line fetched that lies so many bytes after the first of a uint8 array.
+    """Have the line fetched in which the flat element ``place`` of an array lies.
 
     It may lie outside the array: then this does nothing.
     """

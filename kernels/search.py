@@ -11,6 +11,9 @@ differ in is counted once for the block; and where that alone is farther than th
 every patch in it, from batches before, the fine bits need not be looked at. So a query meets the
 panels of its own cell first.
 
+The bank may lie in memory. Panels are asked for while the batch before the first that needs them is
+compared: cell after cell, each panel once.
+
 Bound: counting, one lane an entry, at what a way of counting takes for a 1x1 convolution. The
 minimum of 64 lanes of 16 bits is two instructions more for each query with AVX-512, where a word
 takes 24.
@@ -23,6 +26,7 @@ import numpy as np
 from kernels.compiled import inlined, kernel
 from kernels.counting import count_last_window, count_window, prepare
 from kernels.portable import population_count
+from kernels.prefetch import fetch
 from kernels.vectors import (
     LANES,
     add,
@@ -58,8 +62,12 @@ def nearest(weights, meetings, codes, distances, batches, lanes):
     distances[:] = FARTHEST
     batches[:] = 0
     panels, ends, first_batch, runs, first_run = meetings
+    asked_for = np.int32(0)
     for cell in range(first_run.size - 1):
         for batch in range(first_batch[cell], first_batch[cell + 1]):
+            coming = _coming(meetings, batch, asked_for)
+            fetch(weights[0], asked_for, coming)
+            asked_for = coming
             begin, end = ends[batch], ends[batch + 1]
             for run in range(first_run[cell], first_run[cell + 1]):
                 row, left, right = runs[run, 0], runs[run, 1], runs[run, 2]
@@ -105,8 +113,13 @@ def nearest_in_blocks(
     batches[:] = 0
     block = fine.shape[0] // coarse.shape[0]
     panels, ends, first_batch, runs, first_run = meetings
+    asked_for = np.int32(0)
     for cell in range(first_run.size - 1):
         for batch in range(first_batch[cell], first_batch[cell + 1]):
+            coming = _coming(meetings, batch, asked_for)
+            fetch(fine_weights[0], asked_for, coming)
+            fetch(coarse_weights[0], asked_for, coming)
+            asked_for = coming
             for run in range(first_run[cell], first_run[cell + 1]):
                 y = runs[run, 0]
                 for x in range(runs[run, 1], runs[run, 2]):
@@ -151,6 +164,13 @@ def first_of_nearest(bank, entries, meetings, fine, coarse, distances, batches, 
             panels, some = meetings.panels[begin:end], lanes[row, column]
             place = _first_at(distances[row, column], bank, entries, panels, some, one, other)
             indices[row, column] = place
+
+
+@inlined
+def _coming(meetings, batch, asked_for):
+    # Up to which panel the next batch reads, if farther than those asked for.
+    last = min(batch + 2, meetings.ends.size - 1)
+    return max(asked_for, np.int32(meetings.panels[meetings.ends[last] - 1] + 1))
 
 
 @inlined
