@@ -2,7 +2,8 @@
 
 There are several ways to count, one a module, each with a layout of the weights of its own. The
 loops around it (:mod:`kernels.convolution`, :mod:`kernels.search`) are written once: they call the
-two functions below, and the type of the weights selects the way, at compile time.
+two functions below, and the type of the weights selects the way, at compile time. Of any, the first
+field holds the weights themselves, panel after panel.
 """
 
 from __future__ import annotations

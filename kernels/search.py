@@ -65,9 +65,7 @@ def nearest(weights, meetings, codes, distances, batches, lanes):
     asked_for = np.int32(0)
     for cell in range(first_run.size - 1):
         for batch in range(first_batch[cell], first_batch[cell + 1]):
-            coming = _coming(meetings, batch, asked_for)
-            fetch(weights[0], asked_for, coming)
-            asked_for = coming
+            asked_for = _ask_ahead(weights, meetings, batch, asked_for)
             begin, end = ends[batch], ends[batch + 1]
             for run in range(first_run[cell], first_run[cell + 1]):
                 row, left, right = runs[run, 0], runs[run, 1], runs[run, 2]
@@ -116,10 +114,8 @@ def nearest_in_blocks(
     asked_for = np.int32(0)
     for cell in range(first_run.size - 1):
         for batch in range(first_batch[cell], first_batch[cell + 1]):
-            coming = _coming(meetings, batch, asked_for)
-            fetch(fine_weights[0], asked_for, coming)
-            fetch(coarse_weights[0], asked_for, coming)
-            asked_for = coming
+            _ask_ahead(fine_weights, meetings, batch, asked_for)
+            asked_for = _ask_ahead(coarse_weights, meetings, batch, asked_for)
             for run in range(first_run[cell], first_run[cell + 1]):
                 y = runs[run, 0]
                 for x in range(runs[run, 1], runs[run, 2]):
@@ -167,10 +163,12 @@ def first_of_nearest(bank, entries, meetings, fine, coarse, distances, batches, 
 
 
 @inlined
-def _coming(meetings, batch, asked_for):
-    # Up to which panel the next batch reads, if farther than those asked for.
+def _ask_ahead(weights, meetings, batch, asked_for):
+    # Panels up to the last of the next batch, but for those asked for already; says how many are.
     last = min(batch + 2, meetings.ends.size - 1)
-    return max(asked_for, np.int32(meetings.panels[meetings.ends[last] - 1] + 1))
+    coming = max(asked_for, np.int32(meetings.panels[meetings.ends[last] - 1] + 1))
+    fetch(weights[0], asked_for, coming)
+    return coming
 
 
 @inlined

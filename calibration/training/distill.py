@@ -111,11 +111,6 @@ def _as_input(batch: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def _half_of(device: torch.device) -> torch.dtype:
-    """The numbers of half precision that a device multiplies."""
-    return torch.float16 if device.type == "cuda" else torch.bfloat16
-
-
 @dataclass(frozen=True)
 class _Earlier:
     """What a run begins as.
@@ -178,11 +173,13 @@ class Distillation:
         self.settings, self.folder = settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        on_gpu = self.device.type == "cuda"
         if half_precision is None:
-            half_precision = self.device.type == "cuda" or "avx512bf16" in FEATURES
-        self._half_precision = half_precision
+            half_precision = on_gpu or "avx512bf16" in FEATURES
+        numbers = torch.float16 if on_gpu else torch.bfloat16
+        self._half = numbers if half_precision else None
         # Gradients of a mean over many patches would vanish in float16, which has few exponents.
-        scaled = half_precision and _half_of(self.device) == torch.float16
+        scaled = self._half == torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
         torch.manual_seed(settings.seed)
         self._crops = Crops(
@@ -325,8 +322,7 @@ class Distillation:
         drawn = torch.from_numpy(batch.drawn).to(self.device).float()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step)
-        half = _half_of(self.device)
-        with torch.autocast(self.device.type, half, enabled=self._half_precision):
+        with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
             with torch.no_grad():
                 said = targets(crops)
             views = [

@@ -172,7 +172,9 @@ class Stem(nn.Module):
     def unfold(self, folded: nw.Stem) -> None:
         """Undo :meth:`export`."""
         if (folded.fine_shift, folded.coarse_shift) != (_FINE_SHIFT, _COARSE_SHIFT):
-            raise ValueError("its stem was not trained here: other shifts")
+            raise ValueError(
+                f"no student has a stem of other shifts than {_FINE_SHIFT} and {_COARSE_SHIFT}"
+            )
         fine, coarse = (
             torch.tensor(weights.astype(np.float64)).permute(0, 3, 1, 2)
             for weights in (folded.fine_weights[..., ::-1], folded.coarse_weights)
@@ -211,7 +213,7 @@ class BinaryBlock(nn.Module):
         # Outside the picture every bit is -1: kernels then need no case for the border.
         if self.border:
             bits = F.pad(bits, (self.border,) * 4, value=-1.0)
-        # Sums of an even number of signs are even: exact in half precision, up to 4,096.
+        # Sums of an even number of signs are even: exact up to 4,096 in float16, 512 in bfloat16.
         y = self.norm(F.conv2d(bits, weight, stride=self.stride).float())
         y = torch.maximum(y, y * self.leak.clamp(0, 1)[:, None, None])
         if self.stride == 2:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from calibration.training.channel_sums import ChannelSums
 from calibration.training.teachers import TEACHERS, Teacher
 
 
@@ -49,16 +49,12 @@ class Targets(nn.Module):
     @torch.no_grad()
     def measure(self, batches: Iterator[Tensor]) -> None:
         """Learn each channel's mean and deviation."""
-        sums: list[list[Any]] = [[0.0, 0.0, 0] for _ in range(3)]
+        sums = [ChannelSums() for _ in range(3)]
         for batch in batches:
             for level, maps in enumerate(self.raw(batch)):
-                flat = maps.double().transpose(0, 1).flatten(1)
-                sums[level][0] += flat.sum(1)
-                sums[level][1] += flat.square().sum(1)
-                sums[level][2] += flat.shape[1]
-        for level, (total, squares, count) in enumerate(sums):
-            mean = total / count
-            deviation = (squares / count - mean**2).clamp(min=0).sqrt()
+                sums[level].add(maps)
+        for level, seen in enumerate(sums):
+            mean, deviation = seen.mean, seen.variance.sqrt()
             # A channel that hardly moves must not be blown up to unit deviation.
             start = 0
             for channels in self.channels[level]:

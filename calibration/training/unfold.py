@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from calibration.training.channel_sums import ChannelSums
 from calibration.training.student import BinaryBlock, Embedding, Shape, Stem, Student
 from kernels import network as nw
 
 _FOLDED = {Stem: nw.Stem, BinaryBlock: nw.BinaryBlock, Embedding: nw.Embedding}
 
 
-def _shape_of(layers: Sequence[nw.Layer]) -> Shape:
+def _shape_of(name: str, layers: Sequence[nw.Layer]) -> Shape:
     """Of the student that was exported to these."""
     stem = layers[0]
     assert isinstance(stem, nw.Stem)
@@ -29,7 +30,7 @@ def _shape_of(layers: Sequence[nw.Layer]) -> Shape:
         if isinstance(layer, nw.BinaryBlock):
             stage += layer.stride - 1
             if stage == len(blocks):
-                raise ValueError("it goes beyond stride 16")
+                raise ValueError(f"{name} is no student: it goes beyond stride 16")
             blocks[stage] += str(layer.kernel)
             width = layer.outputs
         elif isinstance(layer, nw.Embedding):
@@ -38,30 +39,6 @@ def _shape_of(layers: Sequence[nw.Layer]) -> Shape:
     for later in (1, 2):
         channels[later] = channels[later] or channels[later - 1]
     return Shape(len(stem.fine_bias), tuple(blocks), tuple(channels), tuple(levels))
-
-
-class _Sums:
-    """Of what norms see, by channel."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[Tensor, Tensor]] = []
-
-    def add(self, norm: nn.Module, seen: tuple[Tensor]) -> None:
-        """A hook before the forward pass of a norm."""
-        values = seen[0].double().transpose(0, 1).flatten(1)
-        self._parts.append((values.mean(1), values.square().mean(1)))
-
-    @property
-    def mean(self) -> Tensor:
-        """float32 (channels,)."""
-        return torch.stack([mean for mean, _ in self._parts]).mean(0).float()
-
-    @property
-    def variance(self) -> Tensor:
-        """float32 (channels,)."""
-        mean = torch.stack([mean for mean, _ in self._parts]).mean(0)
-        squares = torch.stack([square for _, square in self._parts]).mean(0)
-        return (squares - mean.square()).clamp(min=0).float()
 
 
 def unfolded(network: nw.Network, pictures: Iterable[Tensor]) -> Student:
@@ -75,7 +52,7 @@ def unfolded(network: nw.Network, pictures: Iterable[Tensor]) -> Student:
         ValueError: if no student is exported like this.
     """
     layers = network.without_stem_bits().layers
-    student = Student(_shape_of(layers)).eval()
+    student = Student(_shape_of(network.name, layers)).eval()
     if [_FOLDED[type(part)] for part in student.parts] != [type(layer) for layer in layers]:
         raise ValueError(f"{network.name} is no student: blocks or embeddings elsewhere")
     for part, layer in zip(student.parts, layers, strict=True):
@@ -88,12 +65,14 @@ def unfolded(network: nw.Network, pictures: Iterable[Tensor]) -> Student:
 def _normalise(student: Student, pictures: Iterable[Tensor]) -> None:
     """Let the norms know what they see; what comes of it stays the same."""
     parts = [part for part in student.parts if not isinstance(part, Stem)]
-    sums = [_Sums() for _ in parts]
-    pairs = list(zip(parts, sums, strict=True))
-    hooks = [part.norm.register_forward_pre_hook(seen.add) for part, seen in pairs]
+    sums = {part.norm: ChannelSums() for part in parts}
+    hooks = [
+        norm.register_forward_pre_hook(lambda norm, seen: sums[norm].add(seen[0])) for norm in sums
+    ]
     for picture in pictures:
         student(picture)
     for hook in hooks:
         hook.remove()
-    for part, seen in pairs:
-        part.normalise(seen.mean, seen.variance)
+    for part in parts:
+        seen = sums[part.norm]
+        part.normalise(seen.mean.float(), seen.variance.float())
