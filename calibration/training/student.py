@@ -107,10 +107,53 @@ def _quantised_weight(weight: Tensor) -> Tensor:
     return _straight_through(steps, weight.clamp(-1, 1))
 
 
-def _replicate_border(x: Tensor) -> Tensor:
-    # As F.pad(mode="replicate") would, whose backward pass torch.compile cannot lay out.
-    x = torch.cat((x[:, :, :1], x, x[:, :, -1:]), dim=2)
-    return torch.cat((x[..., :1], x, x[..., -1:]), dim=3)
+def _box_sum(x: Tensor) -> Tensor:
+    """Over 3x3, at positions whose 3x3 lie inside."""
+    # A convolution and no pooling: torch.compile, left to fuse pooling, looks at values one by one.
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv2d(x, x.new_ones(x.shape[1], 1, 3, 3), groups=x.shape[1])
+
+
+class _MeanAround(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        x = torch.cat((x[:, :, :1], x, x[:, :, -1:]), dim=2)
+        x = torch.cat((x[..., :1], x, x[..., -1:]), dim=3)
+        return _box_sum(x) / 9
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        # Of the picture with its border; what the border is due goes to the values it repeats.
+        due = _box_sum(F.pad(gradient, (2, 2, 2, 2))) / 9
+        last = gradient.shape[2] - 1
+        due = (
+            due[:, :, 1:-1]
+            + F.pad(due[:, :, :1], (0, 0, 0, last))
+            + F.pad(due[:, :, -1:], (0, 0, last, 0))
+        )
+        last = gradient.shape[3] - 1
+        return due[..., 1:-1] + F.pad(due[..., :1], (0, last)) + F.pad(due[..., -1:], (last, 0))
+
+
+class _MeanOfFour(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        return (
+            x[:, :, ::2, ::2] + x[:, :, ::2, 1::2] + x[:, :, 1::2, ::2] + x[:, :, 1::2, 1::2]
+        ) / 4
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        count, channels, rows, columns = gradient.shape
+        each = (gradient / 4)[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
+        return each.reshape(count, channels, 2 * rows, 2 * columns)
+
+
+mean_around = _MeanAround.apply
+"""Over 3x3; outside the picture the nearest value inside counts: (n, c, h, w) -> (n, c, h, w)."""
+
+mean_of_four = _MeanOfFour.apply
+"""Over 2x2, at stride 2: (n, c, h, w) -> (n, c, h / 2, w / 2)."""
 
 
 class Stem(nn.Module):
@@ -217,7 +260,7 @@ class BinaryBlock(nn.Module):
         y = self.norm(F.conv2d(bits, weight, stride=self.stride).float())
         y = torch.maximum(y, y * self.leak.clamp(0, 1)[:, None, None])
         if self.stride == 2:
-            stream = F.avg_pool2d(stream, 2)
+            stream = mean_of_four(stream)
         if self.repeat > 1:
             stream = stream.repeat(1, self.repeat, 1, 1)
         return _in_steps(stream + y)
@@ -280,8 +323,7 @@ class Embedding(nn.Module):
 
     def forward(self, stream: Tensor) -> Tensor:
         """(n, channels, h, w) -> -1 or +1, (n, levels * channels, h, w)."""
-        mean = F.avg_pool2d(_replicate_border(stream), 3, stride=1)
-        mean = self.norm(mean)
+        mean = self.norm(mean_around(stream))
         return torch.cat([_Sign.apply(mean - level[:, None, None]) for level in self.level], 1)
 
     def export(self, stride: int) -> nw.Embedding:

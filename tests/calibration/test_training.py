@@ -28,6 +28,7 @@ from tests.real_parts import DATA, require_module
 
 require_module("torch", "install the extra train to test training")
 import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
 
 from calibration.training.average import export_average  # noqa: E402
 from calibration.training.bookkeeping import LossLog  # noqa: E402
@@ -35,7 +36,12 @@ from calibration.training.crops import Crops  # noqa: E402
 from calibration.training.development import DevelopmentSets  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
 from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
-from calibration.training.student import Shape, Student  # noqa: E402
+from calibration.training.student import (  # noqa: E402
+    Shape,
+    Student,
+    mean_around,
+    mean_of_four,
+)
 from calibration.training.unfold import unfolded  # noqa: E402
 
 
@@ -117,6 +123,21 @@ def test_a_backbone_is_unfolded_to_what_gives_its_bits(name: str) -> None:
         wanted = student(pictures)
         for one, other in zip(student.train()(pictures), wanted, strict=True):
             assert float((one == other).float().mean()) > 0.97
+
+
+def test_means_are_those_of_pooling_and_so_are_their_gradients() -> None:
+    def pooled(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+
+    def pooled_by_four(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, 2)
+
+    for ours, theirs in ((mean_around, pooled), (mean_of_four, pooled_by_four)):
+        x = torch.randn(2, 3, 6, 8, dtype=torch.double, requires_grad=True)
+        torch.testing.assert_close(ours(x), theirs(x))
+        weights = torch.randn_like(theirs(x))
+        gradients = [torch.autograd.grad((f(x) * weights).sum(), x)[0] for f in (ours, theirs)]
+        torch.testing.assert_close(*gradients)
 
 
 def test_what_is_no_student() -> None:
