@@ -3,17 +3,17 @@
 A backbone for inspection must separate what photographs rarely contain: grain, brushed metal,
 print, hairline cracks. A part of the crops is therefore drawn from noise, and small marks (lines,
 spots, characters) are put on some of all crops, so that the student sees the teachers react to
-them.
+them. Others are smooth, as most parts are: what little differs there is a defect.
 
 Teachers and student see the same crop: light is made even before a picture reaches the network
 (:mod:`calibration.preparation`), so there is no lamp that it would have to look past.
 
 Some crops are seen twice, the second time as a camera would see the next part: a little moved, in
 slightly other light, with other noise. Of a drawn texture it is another place, as no grain comes
-twice, a little coarser or finer and of other contrast; most crops seen twice are such, or bits
-learn to know the single grains of a place and find the next part's strange. Defects are drawn on
-that second view, and the batch says where, so that the student can be told what to overlook and
-what not.
+twice, a little coarser or finer and of other contrast, or bits learn to know the single grains of a
+place and find the next part's strange; a smooth part lies otherwise. Defects are drawn on that
+second view, some of them in colour, and the batch says where, so that the student can be told what
+to overlook and what not.
 
 Every crop is a function of (seed, number): a stopped run goes on as if it had not stopped.
 """
@@ -34,7 +34,10 @@ from calibration.synthetic import with_defect
 ARCHIVES = ("caltech101.zip", "grocery.zip", "clothing.zip")
 
 _TEXTURES = 0.25  # of the crops
-_TEXTURES_SEEN_TWICE = 0.6
+_SMOOTH = 0.2
+_TEXTURES_SEEN_TWICE = 0.4
+_SMOOTH_SEEN_TWICE = 0.35
+_COLOURED = 0.4  # of the defects on crops that are seen twice
 _VISIBLE = 4  # grey levels: what a defect has to change a pixel by to count as drawn there
 
 
@@ -121,7 +124,10 @@ class Crops:
     def crop(self, number: int) -> np.ndarray:
         """uint8 (size, size, 3): the crop of this number, if it is seen once."""
         rng = np.random.default_rng([self._seed, number])
-        if rng.random() < _TEXTURES:
+        kind = rng.random()
+        if kind >= 1 - _SMOOTH:
+            image = _smooth(rng, self._size)
+        elif kind < _TEXTURES:
             image = _texture(rng, self._size)
             if rng.random() < 0.3:
                 image = _blend(rng, image, self._photo(rng))
@@ -132,7 +138,11 @@ class Crops:
     def _views(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """A crop that is seen twice, and the next part, still without defects."""
         rng = np.random.default_rng([self._seed, number])
-        if rng.random() >= _TEXTURES_SEEN_TWICE:
+        kind = rng.random()
+        if kind >= 1 - _SMOOTH_SEEN_TWICE:
+            image = self._finished(rng, _smooth(rng, self._size))
+            return image, _displaced(rng, image)
+        if kind >= _TEXTURES_SEEN_TWICE:
             image = self._finished(rng, self._photo(rng))
             return image, image
         wide = _photometric(rng, _texture(rng, 2 * self._size)[: self._size])
@@ -147,7 +157,8 @@ class Crops:
         good = _next_part(rng, image)
         out = good
         for _ in range(int(rng.integers(2, 7))):
-            out = with_defect(out, rng)
+            spoilt = with_defect(out, rng)
+            out = _tinted(rng, out, spoilt) if rng.random() < _COLOURED else spoilt
         difference = np.abs(out.astype(np.int16) - good).max(axis=2)
         return out, difference >= _VISIBLE
 
@@ -192,6 +203,22 @@ def _next_part(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return np.clip(out, 0, 255).astype(np.uint8)
 
 
+def _displaced(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """A part as the next one lies: more moved and turned than a camera shakes."""
+    size = image.shape[0]
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.normal(0, 1), 1.0)
+    matrix[:, 2] += rng.normal(0, 1.2, 2)
+    return cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _tinted(rng: np.random.Generator, good: np.ndarray, spoilt: np.ndarray) -> np.ndarray:
+    """A defect that changes some colours more than others."""
+    tint = rng.uniform(-0.3, 1, 3)
+    tint = tint / max(0.3, tint.max())
+    out = good + (spoilt.astype(np.float32) - good) * tint.astype(np.float32)
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
 def _other_grain(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """A texture as the next part has it: a little coarser or finer, of other contrast."""
     size = image.shape[0]
@@ -232,6 +259,38 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     if rng.random() < 0.3:
         image = image + contrast * 0.5 * np.stack([_noise(rng, size) for _ in range(3)], -1)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _smooth(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A smooth part before a smooth ground: slow shades, a few shapes and print, little grain."""
+    image = _shaded(rng, size)
+    for _ in range(int(rng.integers(0, 5))):
+        shape = np.zeros((size, size), np.float32)
+        at = rng.uniform(0, size, 2)
+        if rng.random() < 0.6:
+            axes = tuple(int(v) for v in rng.uniform(0.05 * size, 0.6 * size, 2))
+            middle = (int(at[0]), int(at[1]))
+            cv2.ellipse(shape, middle, axes, rng.uniform(0, 180), 0, 360, 1.0, -1, cv2.LINE_AA)
+        else:
+            angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))
+            radii = rng.uniform(0.05 * size, 0.6 * size, len(angles))
+            corners = at + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]
+            cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 1.0, cv2.LINE_AA)
+        edge = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.5))[..., None]
+        image = image * (1 - edge) + _shaded(rng, size) * edge
+    image = image + rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, 3))
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _shaded(rng: np.random.Generator, size: int) -> np.ndarray:
+    """float32 (size, size, 3): one colour, unevenly lit, with very little texture."""
+    grey = rng.uniform(20, 235)
+    colour = rng.uniform(20, 235, 3) if rng.random() < 0.4 else grey + rng.uniform(-10, 10, 3)
+    slope = rng.normal(0, 1, 2) * rng.uniform(0, 0.25)
+    y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
+    light = 1 + np.float32(slope[0]) * y + np.float32(slope[1]) * x
+    faint = _noise(rng, size) * np.float32(np.exp(rng.uniform(np.log(0.3), np.log(4))))
+    return (colour.astype(np.float32) * light[..., None] + faint[..., None]).astype(np.float32)
 
 
 def _blend(rng: np.random.Generator, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The recipe ``distill``: a binary student learns to tell patches apart as its float teachers do.
 
-Three losses at each of the strides 4, 8 and 16, on the bits that leave the student:
+Four losses at each of the strides 4, 8 and 16, on the bits that leave the student:
 
 - *read-out*: a linear map from the bits predicts the teachers' maps, averaged over 3x3 positions
   and standardised per channel; mean squared error, 1.0 being the variance.
 - *relation*: the agreement of the bits of two patches, -1 .. 1, follows the cosine of the teachers'
   standardised maps for these patches. A memory bank compares patches with one another and nothing
   else, so this is what matters in the end (relational distillation: Park et al., 2019).
+- *nearness*: the same of the same place in a crop and in the next part. Pairs of a batch are mostly
+  far apart; what a bank compares is nearly the same.
 - *noticing*: of the next part, patches on which a defect is drawn are farther from all patches of
   this one than patches that are merely seen a little otherwise. Teachers of objects hardly see a
   hairline; this asks for more than they know.
@@ -46,7 +48,13 @@ from calibration.training.bookkeeping import (
 )
 from calibration.training.crops import ARCHIVES, Batch, Crops, Photographs
 from calibration.training.development import DevelopmentSets
-from calibration.training.losses import ReadOut, noticing_loss, read_out_loss, relation_loss
+from calibration.training.losses import (
+    ReadOut,
+    nearness_loss,
+    noticing_loss,
+    read_out_loss,
+    relation_loss,
+)
 from calibration.training.student import Shape, Student
 from calibration.training.targets import Targets
 from calibration.training.teachers import TEACHERS
@@ -67,8 +75,9 @@ class Settings:
         batch: crops per step.
         learning_rate: Adam's, at its highest; it warms up over 2 % and follows a cosine to zero.
         relation_weight: of the relation loss against the read-out loss.
-        noticing_weights: of the noticing losses at strides 4, 8 and 16 against it; all 0 shows no
-            crop twice.
+        nearness_weight: of the nearness loss against it.
+        noticing_weights: of the noticing losses at strides 4, 8 and 16 against it. If all these and
+            the nearness weight are 0, no crop is seen twice.
         average_decay: of the moving average of the weights, per step.
         seed: of crops and initial weights.
         began_as: settings of the run whose student this one began as, or name and SHA-256 of a
@@ -81,6 +90,7 @@ class Settings:
     batch: int = 32
     learning_rate: float = 2e-3
     relation_weight: float = 2.0
+    nearness_weight: float = 0.0
     noticing_weights: tuple[float, float, float] = (2.0, 2.0, 0.5)
     average_decay: float = 0.998
     seed: int = 0
@@ -89,7 +99,8 @@ class Settings:
     @property
     def again(self) -> int:
         """Crops of a step that are seen twice."""
-        return self.batch // 2 if any(self.noticing_weights) else 0
+        seen_twice = self.nearness_weight or any(self.noticing_weights)
+        return self.batch // 2 if seen_twice else 0
 
     @property
     def steps(self) -> int:
@@ -324,12 +335,11 @@ class Distillation:
             group["lr"] = settings.rate_at(self.step)
         with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
             with torch.no_grad():
-                said = targets(crops)
-            views = [
-                code.split((len(crops), len(again))) for code in student(torch.cat((crops, again)))
-            ]
+                both = torch.cat((crops, again))
+                said = targets(both if settings.nearness_weight else crops)
+            views = [code.split((len(crops), len(again))) for code in student(both)]
             predicted = [maps.float() for maps in self.read_out([code for code, _ in views])]
-        wanted = [said[level].float() for level in self._levels]
+        wanted = [said[level].float().split(len(crops)) for level in self._levels]
         rng = np.random.default_rng([settings.seed, self.step])
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(1 << 62)))
         total = torch.zeros((), device=self.device)
@@ -337,11 +347,18 @@ class Distillation:
         strides = [Student.STRIDES[level] for level in self._levels]
         for place, (level, stride) in enumerate(zip(self._levels, strides, strict=True)):
             channels, (code, second) = self.targets.channels[level], views[place]
-            parts = {"read": read_out_loss(predicted[place], wanted[place], channels)}
+            target, *target_again = wanted[place]
+            parts = {"read": read_out_loss(predicted[place], target, channels)}
             positions = code.shape[-1] * code.shape[-2]
             picked = torch.from_numpy(rng.integers(0, positions, (settings.batch, 24)))
-            parts["relation"] = relation_loss(code, wanted[place], channels, picked.to(self.device))
+            parts["relation"] = relation_loss(code, target, channels, picked.to(self.device))
             total = total + parts["read"] + settings.relation_weight * parts["relation"]
+            if weight := settings.nearness_weight:
+                first = slice(len(again))
+                parts["nearness"] = nearness_loss(
+                    code[first], second, target[first], target_again[0], channels
+                )
+                total = total + weight * parts["nearness"]
             if weight := settings.noticing_weights[level]:
                 parts["noticing"] = noticing_loss(code[: len(again)], second, drawn, generator)
                 total = total + weight * parts["noticing"]

@@ -1,4 +1,4 @@
-"""The losses: reading the teachers' maps from bits, keeping relations, noticing drawn defects."""
+"""The losses: reading the teachers' maps from bits, keeping relations near and far, noticing."""
 
 from __future__ import annotations
 
@@ -66,6 +66,28 @@ def relation_loss(code: Tensor, target: Tensor, channels: list[int], patches: Te
     cosine = torch.stack([features @ features.T for features in parts]).mean(0)
     off_diagonal = 1 - torch.eye(len(bits), device=bits.device)
     return ((agreement - cosine).square() * off_diagonal).sum() / off_diagonal.sum()
+
+
+def nearness_loss(
+    code: Tensor, again: Tensor, target: Tensor, target_again: Tensor, channels: list[int]
+) -> Tensor:
+    """:func:`relation_loss` of the same place in two views, everywhere.
+
+    Pairs of a batch are mostly far apart, and a memory bank compares what is nearly the same: what
+    a little noise and light do to a patch, and what a faint defect does. Teachers hardly mind the
+    one, and bits are to flip as seldom.
+
+    Args:
+        code: (m, bits, h, w), -1 or +1, of the first view.
+        again: (m, bits, h, w), of the second.
+        target: (m, c, h, w), of the first.
+        target_again: (m, c, h, w), of the second.
+        channels: of each teacher.
+    """
+    agreement = (code * again).mean(1)
+    parts = zip(target.split(channels, 1), target_again.split(channels, 1), strict=True)
+    cosine = torch.stack([F.cosine_similarity(one, other) for one, other in parts]).mean(0)
+    return (agreement - cosine).square().mean()
 
 
 def noticing_loss(code: Tensor, again: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:

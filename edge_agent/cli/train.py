@@ -104,6 +104,13 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=32, help="crops per step")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument(
+        "--nearness-weight",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="of telling the next part from this one as much as the teachers do; 0 leaves it out",
+    )
+    parser.add_argument(
         "--noticing-weights",
         nargs=3,
         type=float,
@@ -234,6 +241,7 @@ def _distill(arguments: argparse.Namespace) -> bool:
             crop_px=arguments.crop_px,
             batch=arguments.batch,
             learning_rate=arguments.learning_rate,
+            nearness_weight=arguments.nearness_weight,
             noticing_weights=tuple(arguments.noticing_weights),
             seed=arguments.seed,
         )

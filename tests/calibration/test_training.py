@@ -35,7 +35,12 @@ from calibration.training.bookkeeping import LossLog  # noqa: E402
 from calibration.training.crops import Crops  # noqa: E402
 from calibration.training.development import DevelopmentSets  # noqa: E402
 from calibration.training.distill import Settings  # noqa: E402
-from calibration.training.losses import ReadOut, noticing_loss, relation_loss  # noqa: E402
+from calibration.training.losses import (  # noqa: E402
+    ReadOut,
+    nearness_loss,
+    noticing_loss,
+    relation_loss,
+)
 from calibration.training.student import (  # noqa: E402
     Shape,
     Student,
@@ -274,6 +279,19 @@ def test_relation_loss_is_zero_when_bits_agree_as_much_as_targets() -> None:
     assert float(relation_loss(code, other, [32], patches)) > 0.01
 
 
+def test_nearness_loss_is_how_far_bits_and_teachers_move_apart() -> None:
+    code = torch.where(torch.randn(2, 32, 4, 4) > 0, 1.0, -1.0)
+    again = code.clone()
+    again[:, :8] *= -1  # a quarter of the bits: an agreement of a half
+    at_an_angle = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.75**0.5])
+    first, second = (torch.cat([v, v])[None, :, None, None].expand(2, 4, 4, 4) for v in at_an_angle)
+    assert float(nearness_loss(code, again, first, second, [2, 2])) == pytest.approx(0, abs=1e-10)
+    # To one teacher of the two nothing happened: a cosine of three quarters.
+    calm = torch.cat([second[:, :2], first[:, 2:]], dim=1)
+    assert float(nearness_loss(code, again, first, calm, [2, 2])) == pytest.approx(1 / 16)
+    assert float(nearness_loss(code, code, first, second, [2, 2])) == pytest.approx(1 / 4)
+
+
 def _noticed(of_defects: int, of_good: int) -> float:
     """The loss if so many of 64 bits differ where a defect is drawn, and where none is."""
     code = torch.where(torch.randn(2, 64, 1, 1) > 0, 1.0, -1.0).repeat(1, 1, 12, 12)
@@ -435,7 +453,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
         pytest.skip(f"photographs and teachers are not at {DATA}")
     settings = Settings(
         shape=Shape(4, blocks=("3", "3", "31"), channels=(64, 64, 64), levels=(0, 1, 1)),
-        crops=24, batch=4, crop_px=32,
+        crops=24, batch=4, crop_px=32, nearness_weight=1.0,
     )  # fmt: skip
     monkeypatch.setattr(distill.Targets, "STATISTICS_CROPS", 8)
     monkeypatch.setattr(distill.shutil, "which", lambda _: None)
